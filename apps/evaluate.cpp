@@ -1,0 +1,73 @@
+// fenrec evaluate: HR and NDCG of a checkpoint, ours or the authors'.
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "apps/commands.h"
+#include "apps/options.h"
+#include "recsys/data/dataset.h"
+#include "recsys/train/checkpoint.h"
+#include "recsys/train/run_folder.h"
+
+namespace fen::apps {
+namespace {
+
+struct Options {
+  std::string checkpoint, data, protocol, split = "test";
+  bool json = false;
+};
+
+void run(const Options& options) {
+  const auto split = options.split == "test" ? recsys::Split::test : recsys::Split::valid;
+  const auto dataset = recsys::Dataset::read(options.data);
+  spdlog::info("{}", dataset.summary());
+  const auto both = recsys::evaluate_checkpoint(options.checkpoint, dataset, split);
+
+  nlohmann::ordered_json json{
+      {"checkpoint", options.checkpoint}, {"data", options.data}, {"split", options.split}};
+  std::vector<std::pair<std::string, recsys::Metrics>> rows;
+  for (const auto protocol : {recsys::Protocol::strict, recsys::Protocol::release}) {
+    if (!options.protocol.empty() && options.protocol != name(protocol)) continue;
+    rows.emplace_back(options.split + ' ' + name(protocol), both.of(protocol));
+    json[name(protocol)] = to_json(both.of(protocol));
+  }
+  if (options.json)
+    std::cout << json << '\n';
+  else
+    std::cout << table(rows);
+}
+
+}  // namespace
+
+void add_evaluate(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = program.add_subcommand("evaluate", "HR and NDCG at 5, 10, 20 of a checkpoint");
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "safetensors file: a run's, or the authors' state dict")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--data", options->data, "events: `user item item ...`, one user a line, in time order")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--split", options->split, "which held-out event is predicted: test (default) or valid")
+      ->check(one_of({"test", "valid"}))
+      ->type_name("");
+  command->add_option("--protocol", options->protocol, "print this one only; default: both, strict first")
+      ->check(one_of({"strict", "release"}))
+      ->type_name("");
+  add_threads(*command);
+  add_json(*command, options->json);
+  command->footer(
+      "Examples:\n"
+      "  fenrec evaluate --checkpoint runs/beauty/best.safetensors --data Beauty.txt\n"
+      "  fenrec evaluate --checkpoint theirs.safetensors --data Beauty.txt --protocol release --json");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace fen::apps

@@ -1,0 +1,43 @@
+// Options that several subcommands share.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "recsys/eval/ranking.h"
+#include "recsys/train/config.h"
+#include "recsys/train/fields.h"
+
+namespace fen::apps {
+
+/// --preset, --config and an option for every field of Config. Must outlive the parse.
+class ConfigOptions {
+ public:
+  explicit ConfigOptions(CLI::App& command);
+  ConfigOptions(const ConfigOptions&) = delete;
+  ConfigOptions& operator=(const ConfigOptions&) = delete;
+
+  /// Preset < file < command line, validated. Throws Error for a file that is refused.
+  recsys::Config resolve() const;
+
+ private:
+  std::string preset_, file_;
+  std::vector<std::pair<const recsys::Field*, recsys::Value>> given_;
+};
+
+/// --threads T, at once: the parse sets the number of OpenMP's threads.
+void add_threads(CLI::App& command);
+
+/// --json. `json` must outlive the parse.
+void add_json(CLI::App& command, bool& json);
+
+/// For an option whose value is one of these names; another is a usage error that lists them.
+CLI::Validator one_of(std::vector<std::string> names);
+
+/// A table with a row for each named result and HR and NDCG at every cutoff as columns.
+std::string table(const std::vector<std::pair<std::string, recsys::Metrics>>& rows);
+
+}  // namespace fen::apps

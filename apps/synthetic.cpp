@@ -1,0 +1,84 @@
+// fenrec synthetic: writes the demo's data.
+#include "recsys/data/synthetic.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "apps/commands.h"
+#include "apps/options.h"
+#include "recsys/data/dataset.h"
+#include "tensor/error.h"
+
+namespace fen::apps {
+namespace {
+
+struct Options {
+  std::string out;
+  recsys::SyntheticOptions data;
+  bool json = false;
+};
+
+void run(const Options& options) {
+  const std::filesystem::path path = options.out;
+  check(!std::filesystem::is_directory(path), "[synthetic] ", options.out,
+        " is a directory; --out names the file to write");
+  if (path.has_parent_path()) {
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    check(!error, "[synthetic] cannot make the folder ", path.parent_path().string(), ": ", error.message());
+  }
+  std::ostringstream text;  // first, so that refused options leave a file that exists alone
+  recsys::write_synthetic(text, options.data);
+  std::ofstream out(path);
+  check(out.good(), "[synthetic] cannot write ", options.out, ": ", std::strerror(errno));
+  out << text.str();
+  out.close();
+  check(out.good(), "[synthetic] cannot write ", options.out, "; is the disk full?");
+  const auto dataset = recsys::Dataset::read(path);
+  const auto& report = dataset.report();
+  if (options.json)
+    std::cout << nlohmann::ordered_json{{"file", options.out},
+                                        {"users", report.users},
+                                        {"items", report.items},
+                                        {"interactions", report.interactions}}
+              << '\n';
+  else
+    std::cout << options.out << ": " << dataset.summary() << '\n';
+}
+
+}  // namespace
+
+void add_synthetic(CLI::App& program) {
+  auto options = std::make_shared<Options>();
+  auto& data = options->data;
+  CLI::App* command = program.add_subcommand(
+      "synthetic", "write demo data: users with drifting intents, a long-tailed catalogue");
+  command->add_option("--out", options->out, "file to write; one that exists is replaced")
+      ->required()
+      ->type_name("FILE");
+  const auto option = [command](const char* name, auto& value, const char* help) {
+    command->add_option(name, value, help)->capture_default_str()->type_name("");
+  };
+  option("--users", data.users, "users");
+  option("--items", data.items, "catalogue size");
+  option("--intents", data.intents, "intents the catalogue is parted into");
+  option("--mean-length", data.mean_length, "mean events a user");
+  option("--shortest-length", data.shortest_length, "fewest events a user");
+  option("--switch-intent", data.switch_intent, "probability of another intent, a step");
+  option("--take-popular", data.take_popular, "probability of a popular item, a step");
+  option("--zipf-exponent", data.zipf_exponent, "steepness of popularity");
+  option("--seed", data.seed, "the same seed and options give the same file");
+  add_json(*command, options->json);
+  command->footer("Example:\n  fenrec synthetic --out demo.txt --users 5000 --seed 7");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace fen::apps

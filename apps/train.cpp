@@ -1,0 +1,87 @@
+// fenrec train: trains on a data set until validation stops improving, then tests the best.
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "apps/commands.h"
+#include "apps/options.h"
+#include "apps/progress.h"
+#include "recsys/data/dataset.h"
+#include "recsys/train/run_folder.h"
+#include "recsys/train/trainer.h"
+
+namespace fen::apps {
+namespace {
+
+struct Options {
+  explicit Options(CLI::App& command) : config(command) {}
+
+  ConfigOptions config;
+  std::string data, out;
+  bool force = false, json = false;
+};
+
+constexpr const char* kExamples =
+    R"(A run is a folder: config.json, metrics.jsonl (a line an epoch), best.safetensors, last.safetensors, report.json.
+
+Examples:
+  fenrec train --preset beauty --data Beauty.txt --out runs/beauty
+  fenrec train --preset toys --data Toys_and_Games.txt --objective paper --seed 7 --out runs/toys-paper
+  fenrec train --preset beauty --method sasrec --data Beauty.txt --out runs/sasrec
+  fenrec train --config mine.toml --epochs 10 --threads 2 --data events.txt --out runs/mine --json)";
+
+/// Reads all input before the folder is touched: whatever is refused, an old run is not lost.
+void run(const Options& options) {
+  const recsys::Config config = options.config.resolve();
+  const auto dataset = recsys::Dataset::read(options.data);
+  spdlog::info("{}", dataset.summary());
+  auto folder = recsys::RunFolder::create(options.out, config, options.force);
+
+  std::ostream& lines = options.json ? std::cerr : std::cout;
+  const auto target = target_of(options.json ? STDERR_FILENO : STDOUT_FILENO);
+  const auto progress = make_progress(lines, target, config.epochs);
+  const recsys::TrainReport report = recsys::train(dataset, config, folder, *progress);
+
+  if (options.json) {
+    std::cout << nlohmann::ordered_json{{"run", folder.path().string()},
+                                        {"epochs", report.epochs},
+                                        {"best_epoch", report.best_epoch},
+                                        {"minutes", report.minutes},
+                                        {"valid", to_json(report.valid)},
+                                        {"test",
+                                         {{"strict", to_json(report.test_strict)},
+                                          {"release", to_json(report.test_release)}}}}
+              << '\n';
+    return;
+  }
+  std::cout << "\n"
+            << report.epochs << " epochs in " << report.minutes << " minutes, best epoch "
+            << report.best_epoch << "; run in " << folder.path().string() << "\n\n"
+            << table({{str("valid ", name(config.protocol)), report.valid},
+                      {"test strict", report.test_strict},
+                      {"test release", report.test_release}});
+}
+
+}  // namespace
+
+void add_train(CLI::App& program) {
+  CLI::App* command = program.add_subcommand("train", "train to early stopping, then test the best epoch");
+  auto options = std::make_shared<Options>(*command);
+  command->add_option("--data", options->data, "events: `user item item ...`, one user a line, in time order")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--out", options->out, "folder of the run, made where it is absent")
+      ->required()
+      ->type_name("DIR");
+  command->add_flag("--force", options->force, "replace the run that --out holds");
+  add_threads(*command);
+  add_json(*command, options->json);
+  command->footer(kExamples);
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace fen::apps

@@ -1,0 +1,52 @@
+// The graph behind the variables: cells hold values, nodes hold backward functions.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "autograd/variable.h"
+
+namespace fen {
+
+/// Gradients of a node's inputs, in their order. An undefined tensor means: no gradient flows there.
+using Gradients = std::vector<Tensor>;
+
+/// Which inputs want a gradient, so that a backward skips the others.
+class Needs {
+ public:
+  explicit Needs(const std::vector<std::shared_ptr<Cell>>& inputs) : inputs_(inputs) {}
+  bool operator[](std::size_t input) const;
+
+ private:
+  const std::vector<std::shared_ptr<Cell>>& inputs_;
+};
+
+/// dy → gradients of the inputs.
+using BackwardFunction = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
+
+/// One recorded operation. Ids grow with creation, so descending order is a topological order.
+struct Node {
+  std::uint64_t id;
+  const char* op;
+  std::vector<std::shared_ptr<Cell>> inputs;
+  BackwardFunction backward;  // empty once released
+};
+
+/// What a Variable points to.
+struct Cell {
+  Tensor value;
+  Tensor grad;
+  bool requires_grad = false;
+  bool retains_grad = false;
+  std::shared_ptr<Node> producer;  // null for a leaf
+  std::vector<Variable::Hook> hooks;
+
+  ~Cell();  // takes a long chain apart without recursion
+};
+
+/// The result of an op. Records a node unless no input requires a gradient or NoGrad is in force.
+/// `backward` keeps what it captures alive until the graph is freed: capture tensors, never variables.
+Variable record(const char* op, Tensor value, std::vector<Variable> inputs, BackwardFunction backward);
+
+}  // namespace fen

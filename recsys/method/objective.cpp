@@ -1,0 +1,50 @@
+#include "recsys/method/objective.h"
+
+#include "nn/loss.h"
+#include "recsys/loss/contrastive.h"
+#include "recsys/loss/info_nce.h"
+#include "recsys/loss/negatives.h"
+#include "recsys/loss/noise.h"
+#include "recsys/method/intents.h"
+
+namespace fen::recsys {
+namespace {
+
+/// Row losses of [u; v] in the phase that `noise` tells: InfoNCE in the warm-up, L'cl afterwards.
+Variable contrast(const Variable& u, const Variable& v, const Tensor& labels, const Tensor& noise,
+                  const ObjectiveOptions& options) {
+  const Variable z = concat({u, v});
+  if (!noise.defined()) return info_nce(z, labels, options.contrast.temperature);
+  return composed::contrastive(z, labels, noise, options.contrast);
+}
+
+}  // namespace
+
+Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const StepLabels& labels) {
+  return nn::cross_entropy(encoder.logits(h0), labels.soft);
+}
+
+StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels, const Tensor& noise,
+                               const Tensor& centroids, const ObjectiveOptions& options) {
+  const Index batch = views.h1.size(0);
+  const bool paper = options.objective == Objective::paper;
+  const Tensor negatives = paper ? distinct_labels(batch, views.h1.device()) : labels.targets;
+  const Tensor ascended =
+      noise.defined() ? ascend_noise(views.h1.value(), views.h2.value(), negatives, noise) : Tensor();
+
+  const Variable rec = recommendation_loss(encoder, views.h0, labels);
+  const Variable between_views = contrast(views.h1, views.h2, negatives, ascended, options);
+  if (paper) {
+    const Variable cl = sum(between_views) / static_cast<double>(batch);
+    return {rec + cl * options.alpha, {{"rec", rec}, {"cl", cl}}};
+  }
+  const Variable cicl = mean(between_views);
+  const auto with_intent = [&](const Variable& v) {
+    const Prototypes intent = prototypes(v.value(), centroids);
+    return mean(contrast(v, Variable(intent.rows), intent.ids, ascended, options));
+  };
+  const Variable ficl = with_intent(views.h1) + with_intent(views.h2);
+  return {rec + cicl * options.lambda_0 + ficl * options.beta_0, {{"rec", rec}, {"cicl", cicl}, {"ficl", ficl}}};
+}
+
+}  // namespace fen::recsys

@@ -1,0 +1,47 @@
+// A run is a folder: anything needed to read it, repeat it or go on stands in it.
+//   config.json        the resolved configuration
+//   metrics.jsonl      one JSON object an epoch, complete as soon as the epoch is
+//   best.safetensors   the weights of the best validation so far
+//   last.safetensors   the weights of the last finished epoch
+//   report.json        written at the end: a run without it was cut off
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "recsys/eval/ranking.h"
+#include "recsys/train/config.h"
+
+namespace fen::recsys {
+
+class RunFolder {
+ public:
+  /// Makes the folder, its parents and config.json. A folder that already holds a run is refused, or with
+  /// `force` emptied of that run's files; others in it are never touched. Two programs cannot make the same
+  /// folder. Throws Error naming the path and the way out.
+  static RunFolder create(const std::filesystem::path& path, const Config& config, bool force = false);
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path best_checkpoint() const { return path_ / "best.safetensors"; }
+  std::filesystem::path last_checkpoint() const { return path_ / "last.safetensors"; }
+
+  /// Appends a line to metrics.jsonl and flushes it. Throws Error where the disk refuses.
+  void append_metrics(const nlohmann::ordered_json& record);
+
+  /// Writes report.json whole or not at all.
+  void write_report(const nlohmann::ordered_json& report) const;
+
+ private:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+
+  std::filesystem::path path_;
+  std::ofstream metrics_;
+};
+
+/// {"users": …, "HR@5": …, "HR@10": …, "HR@20": …, "NDCG@5": …, …}: the one form in which metrics are
+/// written.
+nlohmann::ordered_json to_json(const Metrics& metrics);
+
+}  // namespace fen::recsys

@@ -1,0 +1,32 @@
+#include "tensor/cpu/kernels_cpu.h"
+#include "tensor/cpu/map.h"
+
+namespace fen::cpu {
+
+void copy(View x, View y) {
+  dispatch_any(x.dtype, [&](auto from) {
+    dispatch_any(y.dtype, [&](auto to) {
+      using From = typename decltype(from)::type;
+      using To = typename decltype(to)::type;
+      map<From, To>(x, y, [](From value) { return static_cast<To>(value); });
+    });
+  });
+}
+
+void fill(View y, double value) {
+  dispatch_any(y.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T fixed = static_cast<T>(value);
+    map<T, T>(y, y, [fixed](T) { return fixed; });
+  });
+}
+
+void affine(View x, double scale, double shift, View y) {
+  dispatch_numeric("affine", x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T a = static_cast<T>(scale), b = static_cast<T>(shift);
+    map<T, T>(x, y, [a, b](T value) { return a * value + b; });
+  });
+}
+
+}  // namespace fen::cpu

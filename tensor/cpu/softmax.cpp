@@ -1,0 +1,96 @@
+#include <limits>
+
+#include "tensor/cpu/kernels_cpu.h"
+#include "tensor/cpu/map.h"
+#include "tensor/scalar_math.h"
+
+namespace fen::cpu {
+namespace {
+
+template <class T>
+T row_max(const T* x, Index n) {
+  T best = -std::numeric_limits<T>::infinity();
+#pragma omp simd reduction(max : best)
+  for (Index i = 0; i < n; ++i) best = x[i] > best ? x[i] : best;
+  return best;
+}
+
+/// Calls body(row index) for every row, in parallel where there is enough to do.
+template <class Body>
+void for_each_row(Index rows, Index width, const Body& body) {
+#pragma omp parallel for schedule(static) if (rows * width > kGrain / 4)
+  for (Index r = 0; r < rows; ++r) body(r);
+}
+
+}  // namespace
+
+// y_i = exp(x_i - max) / sum
+void softmax(View x, View y) {
+  dispatch_floating("softmax", x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index n = x.size[1];
+    for_each_row(x.size[0], n, [&](Index r) {
+      const T* in = x.as<T>() + r * n;
+      T* out = y.as<T>() + r * n;
+      const T top = row_max(in, n);
+      T total = 0;
+#pragma omp simd reduction(+ : total)
+      for (Index i = 0; i < n; ++i) total += out[i] = math::exp(in[i] - top);
+      const T scale = T(1) / total;
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) out[i] *= scale;
+    });
+  });
+}
+
+// dx = y * (dy - sum(dy*y))
+void softmax_backward(View y, View dy, View dx) {
+  dispatch_floating("softmax_backward", y.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index n = y.size[1];
+    for_each_row(y.size[0], n, [&](Index r) {
+      const T *out = y.as<T>() + r * n, *gradient = dy.as<T>() + r * n;
+      T* in = dx.as<T>() + r * n;
+      T dot = 0;
+#pragma omp simd reduction(+ : dot)
+      for (Index i = 0; i < n; ++i) dot += out[i] * gradient[i];
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) in[i] = out[i] * (gradient[i] - dot);
+    });
+  });
+}
+
+// y = max + log(sum exp(x_i - max)); a row of -inf, or an empty one, gives -inf
+void logsumexp(View x, View y) {
+  dispatch_floating("logsumexp", x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index n = x.size[1];
+    for_each_row(x.size[0], n, [&](Index r) {
+      const T* in = x.as<T>() + r * n;
+      const T top = row_max(in, n);
+      const T shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
+      T total = 0;
+#pragma omp simd reduction(+ : total)
+      for (Index i = 0; i < n; ++i) total += math::exp(in[i] - shift);
+      y.as<T>()[r] = shift + std::log(total);
+    });
+  });
+}
+
+// dx_i = dy exp(x_i - y)
+void logsumexp_backward(View x, View y, View dy, View dx) {
+  dispatch_floating("logsumexp_backward", x.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index n = x.size[1];
+    for_each_row(x.size[0], n, [&](Index r) {
+      const T* in = x.as<T>() + r * n;
+      T* out = dx.as<T>() + r * n;
+      const T lse = y.as<T>()[r], gradient = dy.as<T>()[r];
+      const T shift = std::isinf(lse) ? T(0) : lse;
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) out[i] = gradient * math::exp(in[i] - shift);
+    });
+  });
+}
+
+}  // namespace fen::cpu

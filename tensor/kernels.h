@@ -1,0 +1,137 @@
+// THE contract between the operations and a device: one struct of function references that a device must
+// fill. A reference has no default, so a forgotten kernel is a compile error.
+//
+// Said once, for all of them:
+// - Kernels overwrite their outputs; only the autograd engine accumulates.
+// - Arguments have been checked by the op: shapes agree, broadcasting is done (stride 0), dtypes are as
+// documented.
+//   Kernels assert at most.
+// - All views of one call lie on the kernel's device. Outputs do not overlap inputs, except where the same
+// view is
+//   passed for both in an elementwise kernel.
+// - "rows" views (R,D) have unit stride in D and may have any stride in R, unless "contiguous" is said.
+// - Legend: T tokens of a packed batch, B sequences, D width, N items, R rows, G batch of matrices.
+#pragma once
+
+#include "tensor/device.h"
+#include "tensor/random.h"
+#include "tensor/view.h"
+
+namespace fen {
+
+enum class UnaryOp { neg, abs, sign, exp, log, sqrt, reciprocal, square, tanh, erf, sigmoid, relu, gelu };
+enum class BinaryOp { add, sub, mul, div, pow, maximum, minimum };
+enum class CompareOp { eq, ne, lt, le, gt, ge };
+enum class LogicalOp { logical_and, logical_or };
+enum class ReduceOp { sum, max, min };
+
+/// Sizes of a packed attention. Sequence b has queries query_offsets[b] … query_offsets[b+1]-1 and keys
+/// likewise; its queries are its last positions: query i of n may see keys up to (keys - n + i).
+struct AttentionOptions {
+  int heads = 1;
+  double scale = 1;
+  bool causal = true;
+  double dropout = 0;
+  RandomKey key;
+};
+
+/// Constants of the contrastive loss (Eq. 9-15).
+struct ContrastiveOptions {
+  double temperature = 1;        // tau_1
+  double upweight_scale = 8;     // tau_2
+  double margin = 0.2;           // m
+  double mix_ratio = 0.4;        // lambda
+  double enduring_weight = 0.1;  // mu
+  // The release scales the margin by the similarity and gives one to enduring negatives; the paper does neither.
+  bool margin_scales = true;
+};
+
+struct AdamStep {
+  double learning_rate, beta1, beta2, epsilon, weight_decay;
+  bool decoupled;  // AdamW: decay the weight, not the gradient
+  long step;       // counting from 1
+};
+
+struct Kernels {
+  const char* name;
+
+  // Memory of the device. Host addresses in upload and download; `bytes` as allocated in release.
+  void* (&allocate)(std::size_t bytes);  // throws Error when there is none left
+  void (&release)(void* data, std::size_t bytes);
+  void (&upload)(const void* host, void* data, std::size_t bytes);
+  void (&download)(const void* data, void* host, std::size_t bytes);
+
+  // Elementwise; every view has the same shape. Any strides.
+  void (&copy)(View x, View y);  // converts the dtype
+  void (&fill)(View y, double value);
+  void (&affine)(View x, double scale, double shift, View y);  // y = scale x + shift
+  void (&unary)(UnaryOp op, View x, View y);
+  void (&unary_backward)(UnaryOp op, View x, View y, View dy, View dx);
+  void (&binary)(BinaryOp op, View a, View b, View y);
+  void (&compare)(CompareOp op, View a, View b, View y);  // y bool
+  void (&logical)(LogicalOp op, View a, View b, View y);  // all bool
+  void (&where)(View condition, View a, View b, View y);  // condition bool
+
+  // Reductions. y has x's rank; a reduced axis has size 1. Any strides of x, y contiguous.
+  void (&reduce)(ReduceOp op, View x, View y);
+  void (&argmax)(View x, View y);  // x rows (R,D), y (R) i32; the first of equals
+
+  // Linear algebra. a (G,M,K), b (G,K,N), y (G,M,N) contiguous; in a and b one of the last two axes has unit
+  // stride, a batch stride may be 0.
+  void (&matmul)(View a, View b, View y);
+
+  // Rows (R,D), contiguous.
+  void (&softmax)(View x, View y);
+  void (&softmax_backward)(View y, View dy, View dx);
+  void (&logsumexp)(View x, View y);                               // y (R)
+  void (&logsumexp_backward)(View x, View y, View dy, View dx);    // y, dy (R)
+  void (&sort)(View x, bool descending, View values, View order);  // stable; order i32
+  void (&topk)(View x, View values, View order);                   // values, order (R,K), descending
+  void (&layer_norm)(View x, View weight, View bias, double epsilon, View y, View mean, View rstd);
+  void (&layer_norm_backward)(View x, View weight, View mean, View rstd, View dy, View dx, View dweight,
+                              View dbias);
+
+  // Indexing. indices i32 contiguous, checked to be in range.
+  void (&gather_rows)(View x, View indices, View y);  // x rows (N,D), indices (T), y (T,D)
+  void (&scatter_add_rows)(View x, View indices,
+                           View y);                   // x (T,D) adds to y (N,D), overwritten; fixed order
+  void (&gather)(View x, View indices, View y);       // rows (R,D) by indices (R,K) along the last axis
+  void (&scatter_add)(View x, View indices, View y);  // x (R,K) into y (R,D), overwritten
+  bool (&in_range)(View indices, Index limit);        // all 0 <= index < limit
+
+  // Random. y contiguous; element i is drawn from word(s) i of the key. See random.h.
+  void (&uniform)(RandomKey key, View y);                    // (0, 1)
+  void (&normal)(RandomKey key, View y);                     // N(0, 1)
+  void (&bernoulli)(RandomKey key, double p, View y);        // y bool
+  void (&dropout)(RandomKey key, double p, View x, View y);  // y = x * (word >= p) / (1 - p)
+
+  // Packed attention. q (Tq,D), k, v (Tk,D), y (Tq,D) contiguous, offsets i32 (B+1).
+  // lse (Tq,heads): log of the softmax denominator, all that backward needs beside the inputs.
+  void (&attention)(View q, View k, View v, View query_offsets, View key_offsets, AttentionOptions options,
+                    View y, View lse);
+  void (&attention_backward)(View q, View k, View v, View query_offsets, View key_offsets,
+                             AttentionOptions options, View y, View lse, View dy, View dq, View dk, View dv);
+
+  // Losses.
+  // logits (B,N) contiguous; sparse labels: row b has items[offsets[b] … offsets[b+1]-1] with their weights.
+  // loss (B) = -sum_j weight_j log softmax(logits)_j; lse (B).
+  void (&softmax_cross_entropy)(View logits, View offsets, View items, View weights, View loss, View lse);
+  void (&softmax_cross_entropy_backward)(View logits, View offsets, View items, View weights, View lse,
+                                         View dloss, View dlogits);
+
+  // Optimizers: all of one parameter, contiguous, in place.
+  void (&adam)(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);
+
+  // Clustering: points (R,D) contiguous, assignment (R) i32 → sums (K,D), counts (K) i32. Fixed order of
+  // summation.
+  void (&segment_sum)(View points, View assignment, View sums, View counts);
+};
+
+/// The table of a device. Throws Error when this build or machine has no such device.
+const Kernels& kernels(Device device);
+
+/// The CPU's table (tensor/cpu/kernels.cpp), and the CUDA one: null where the build has none (cuda/stub.cpp).
+const Kernels& cpu_kernels();
+const Kernels* cuda_kernels();
+
+}  // namespace fen
