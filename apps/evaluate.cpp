@@ -10,6 +10,7 @@
 
 #include "apps/commands.h"
 #include "apps/options.h"
+#include "autograd/variable.h"
 #include "recsys/data/dataset.h"
 #include "recsys/train/checkpoint.h"
 #include "recsys/train/run_folder.h"
@@ -19,14 +20,28 @@ namespace {
 
 struct Options {
   std::string checkpoint, data, protocol, split = "test";
+  int heads = 2;
   bool json = false;
 };
 
+recsys::ProtocolMetrics evaluate(const recsys::SasRec& encoder, const recsys::Dataset& dataset,
+                                 recsys::Split split) {
+  const NoGrad no_grad;
+  nn::RandomStream unused(0, 0);  // a loaded encoder is in eval mode: no dropout
+  const recsys::Encode encode = [&](const recsys::PackedSequences& sequences) {
+    return encoder.forward(recsys::to_device(sequences), unused).value();
+  };
+  return recsys::evaluate_both(dataset, split, encode, encoder.item_table().value(),
+                               encoder.options().max_len);
+}
+
 void run(const Options& options) {
   const auto split = options.split == "test" ? recsys::Split::test : recsys::Split::valid;
+  const auto checkpoint = recsys::load_checkpoint(options.checkpoint, options.heads);
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
-  const auto both = recsys::evaluate_checkpoint(options.checkpoint, dataset, split);
+  check_fits(*checkpoint.encoder, options.checkpoint, dataset.num_items(), dataset.name());
+  const auto both = evaluate(*checkpoint.encoder, dataset, split);
 
   nlohmann::ordered_json json{
       {"checkpoint", options.checkpoint}, {"data", options.data}, {"split", options.split}};
@@ -37,7 +52,7 @@ void run(const Options& options) {
     json[name(protocol)] = to_json(both.of(protocol));
   }
   if (options.json)
-    std::cout << json << '\n';
+    print(json);
   else
     std::cout << table(rows);
 }
@@ -60,6 +75,10 @@ void add_evaluate(CLI::App& program) {
       ->type_name("");
   command->add_option("--protocol", options->protocol, "print this one only; default: both, strict first")
       ->check(one_of({"strict", "release"}))
+      ->type_name("");
+  command->add_option("--heads", options->heads, "attention heads of a file that is not ours")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
       ->type_name("");
   add_threads(*command);
   add_json(*command, options->json);

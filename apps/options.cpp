@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <iomanip>
+#include <iostream>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
 #include <omp.h>
 
 #include "tensor/error.h"
@@ -74,6 +76,10 @@ void add_threads(CLI::App& command) {
 
 void add_json(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "print the result as one JSON object on stdout");
+}
+
+void print(const nlohmann::ordered_json& json) {
+  std::cout << json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
 }
 
 CLI::Validator one_of(std::vector<std::string> names) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json_fwd.hpp>
 
 #include "recsys/eval/ranking.h"
 #include "recsys/train/config.h"
@@ -33,6 +34,9 @@ void add_threads(CLI::App& command);
 
 /// --json. `json` must outlive the parse.
 void add_json(CLI::App& command, bool& json);
+
+/// One line on stdout. A path that is no UTF-8 does not stop it.
+void print(const nlohmann::ordered_json& json);
 
 /// For an option whose value is one of these names; another is a usage error that lists them.
 CLI::Validator one_of(std::vector<std::string> names);

@@ -13,13 +13,12 @@ namespace fen::apps {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Losses = std::map<std::string, double>;
 
 constexpr int kBarWidth = 24;
 constexpr std::size_t kUsualColumns = 100;  // where the terminal does not tell
 constexpr std::chrono::milliseconds kRedraw{100};
 
-std::string text_of(const Losses& losses) {
+std::string text_of(const recsys::StepLosses& losses) {
   std::string text;
   for (const auto& [term, loss] : losses) text += fmt::format("  {} {:.4f}", term, loss);
   return text;
@@ -45,27 +44,24 @@ std::size_t columns() {
   return kUsualColumns;
 }
 
-std::string epoch_line(const recsys::EpochRecord& record, int epochs) {
+std::string epoch_line(const recsys::EpochRecord& record) {
   const auto last = std::size(recsys::kCutoffs) - 1;
-  return fmt::format("epoch {} of {}{}  HR@{} {:.4f}  NDCG@{} {:.4f}  {:.0f} samples/s  {:.1f} s{}\n",
-                     record.epoch, epochs, text_of(record.losses), recsys::kCutoffs[last],
-                     record.valid.hr[last], recsys::kCutoffs[last], record.valid.ndcg[last],
-                     record.samples_per_second, record.seconds, record.best ? "  best" : "");
+  const double seconds = record.cluster_seconds + record.train_seconds + record.validate_seconds;
+  return fmt::format("epoch {}{}  HR@{} {:.4f}  NDCG@{} {:.4f}  {:.0f} samples/s  {:.1f} s{}\n", record.epoch,
+                     text_of(record.losses), recsys::kCutoffs[last], record.valid.hr[last],
+                     recsys::kCutoffs[last], record.valid.ndcg[last], record.samples_per_second, seconds,
+                     record.best ? "  best" : "");
 }
 
 /// For logs and pipes: a line an epoch.
 class LineProgress : public recsys::Progress {
  public:
-  LineProgress(std::ostream& out, int epochs) : out_(out), epochs_(epochs) {}
+  explicit LineProgress(std::ostream& out) : out_(out) {}
 
-  void batch(int, int, int, const Losses&, double, double) override {}
-  void epoch(const recsys::EpochRecord& record) override {
-    out_ << epoch_line(record, epochs_) << std::flush;
-  }
+  void epoch(const recsys::EpochRecord& record) override { out_ << epoch_line(record) << std::flush; }
 
  protected:
   std::ostream& out_;
-  int epochs_;
 };
 
 /// The same lines, and under them a bar of the epoch that runs.
@@ -74,14 +70,14 @@ class BarProgress : public LineProgress {
   using LineProgress::LineProgress;
   ~BarProgress() override { clear(); }
 
-  void batch(int epoch, int batch, int batches, const Losses& losses, double samples_per_second,
+  void batch(int epoch, int batch, int batches, const recsys::StepLosses& losses, double samples_per_second,
              double seconds_left) override {
     const auto now = Clock::now();
     if (now - drawn_ < kRedraw) return;
     drawn_ = now;
-    std::string line = fmt::format("epoch {} of {} {} {}/{}{}  {:.0f} samples/s  {} left", epoch, epochs_,
-                                   bar(batch, batches), batch, batches, text_of(losses), samples_per_second,
-                                   clock_time(seconds_left));
+    std::string line =
+        fmt::format("epoch {} {} {}/{}{}  {:.0f} samples/s  {} left", epoch, bar(batch + 1, batches),
+                    batch + 1, batches, text_of(losses), samples_per_second, clock_time(seconds_left));
     line.resize(std::min(line.size(), columns() - 1));  // a wrapped line could not be redrawn
     out_ << kStartOfLine << line << std::flush;
     shown_ = true;
@@ -106,9 +102,9 @@ class BarProgress : public LineProgress {
 
 }  // namespace
 
-std::unique_ptr<recsys::Progress> make_progress(std::ostream& out, Target target, int epochs) {
-  if (target == Target::terminal) return std::make_unique<BarProgress>(out, epochs);
-  return std::make_unique<LineProgress>(out, epochs);
+std::unique_ptr<recsys::Progress> make_progress(std::ostream& out, Target target) {
+  if (target == Target::terminal) return std::make_unique<BarProgress>(out);
+  return std::make_unique<LineProgress>(out);
 }
 
 Target target_of(int descriptor) { return ::isatty(descriptor) == 1 ? Target::terminal : Target::file; }

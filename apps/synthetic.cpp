@@ -45,11 +45,10 @@ void run(const Options& options) {
   const auto dataset = recsys::Dataset::read(path);
   const auto& report = dataset.report();
   if (options.json)
-    std::cout << nlohmann::ordered_json{{"file", options.out},
-                                        {"users", report.users},
-                                        {"items", report.items},
-                                        {"interactions", report.interactions}}
-              << '\n';
+    print({{"file", options.out},
+           {"users", report.users},
+           {"items", report.items},
+           {"interactions", report.interactions}});
   else
     std::cout << options.out << ": " << dataset.summary() << '\n';
 }

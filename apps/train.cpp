@@ -4,6 +4,7 @@
 #include <string>
 
 #include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include "apps/options.h"
 #include "apps/progress.h"
 #include "recsys/data/dataset.h"
+#include "recsys/data/samples.h"
 #include "recsys/train/run_folder.h"
 #include "recsys/train/trainer.h"
 
@@ -39,31 +41,29 @@ void run(const Options& options) {
   const recsys::Config config = options.config.resolve();
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
+  recsys::training_samples(dataset);  // throws where there are none
   auto folder = recsys::RunFolder::create(options.out, config, options.force);
 
   std::ostream& lines = options.json ? std::cerr : std::cout;
   const auto target = target_of(options.json ? STDERR_FILENO : STDOUT_FILENO);
-  const auto progress = make_progress(lines, target, config.epochs);
+  const auto progress = make_progress(lines, target);
   const recsys::TrainReport report = recsys::train(dataset, config, folder, *progress);
 
   if (options.json) {
-    std::cout << nlohmann::ordered_json{{"run", folder.path().string()},
-                                        {"epochs", report.epochs},
-                                        {"best_epoch", report.best_epoch},
-                                        {"minutes", report.minutes},
-                                        {"valid", to_json(report.valid)},
-                                        {"test",
-                                         {{"strict", to_json(report.test_strict)},
-                                          {"release", to_json(report.test_release)}}}}
-              << '\n';
+    print({{"run", folder.path().string()},
+           {"epochs", report.epochs},
+           {"best_epoch", report.best_epoch},
+           {"minutes", report.minutes},
+           {"test_seconds", report.test_seconds},
+           {"valid", to_json(report.valid)},
+           {"test", {{"strict", to_json(report.test.strict)}, {"release", to_json(report.test.release)}}}});
     return;
   }
-  std::cout << "\n"
-            << report.epochs << " epochs in " << report.minutes << " minutes, best epoch "
-            << report.best_epoch << "; run in " << folder.path().string() << "\n\n"
+  std::cout << fmt::format("\n{} epochs in {:.1f} minutes, best epoch {}; run in {}\n\n", report.epochs,
+                           report.minutes, report.best_epoch, folder.path().string())
             << table({{str("valid ", name(config.protocol)), report.valid},
-                      {"test strict", report.test_strict},
-                      {"test release", report.test_release}});
+                      {"test strict", report.test.strict},
+                      {"test release", report.test.release}});
 }
 
 }  // namespace

@@ -15,7 +15,8 @@ Variable contrast(const Variable& u, const Variable& v, const Tensor& labels, co
                   const ObjectiveOptions& options) {
   const Variable z = concat({u, v});
   if (!noise.defined()) return info_nce(z, labels, options.contrast.temperature);
-  return composed::contrastive(z, labels, noise, options.contrast);
+  return options.composed ? composed::contrastive(z, labels, noise, options.contrast)
+                          : fen::contrastive(z, labels, noise, options.contrast);
 }
 
 }  // namespace

@@ -125,16 +125,16 @@ nlohmann::ordered_json to_json(const Config& config) {
   return json;
 }
 
-Config config_from_json(const nlohmann::ordered_json& json) {
-  check(json.is_object(), "[config] the JSON is ", json.type_name(),
+Config config_from_json(const nlohmann::ordered_json& json, const std::string& place) {
+  check(json.is_object(), "[config] ", place, " is ", json.type_name(),
         "; expected an object of Config's fields");
   Config config;
   for (const auto& [key, value] : json.items()) {
     if (key == kPreset) {
-      check(value.is_string(), "[config] JSON: preset is ", value.type_name(), "; expected a string");
+      check(value.is_string(), "[config] ", place, ": preset is ", value.type_name(), "; expected a string");
       config.preset = value.get<std::string>();
     } else {
-      assign(config, key, value_of(value), value.type_name(), "JSON");
+      assign(config, key, value_of(value), value.type_name(), place);
     }
   }
   validate(config);

@@ -101,12 +101,11 @@ void attention(View q, View k, View v, View query_offsets, View key_offsets, Att
     const Index wide = padded<T>(call.width), long_row = padded<T>(call.most_keys);
     const Index elements = (call.width + 2 * call.most_queries) * long_row + call.most_keys * wide;
     const T scale = static_cast<T>(options.scale);
-    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T> scratch) {
+    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T>& scratch) {
       const Index n = problem.queries, m = problem.keys, d = problem.width;
-      const Panel<T> kt = scratch.panel(d, m), values = scratch.panel(m, d);
-      const Panel<T> p = scratch.panel(n, m), keep = scratch.panel(n, m);
+      const Panel<T> kt = scratch.panel(d, m), p = scratch.panel(n, m), keep = scratch.panel(n, m);
+      const Panel<T> values = padded_rows(call.columns(v, problem.first_key, problem.head), m, d, scratch);
       copy_transposed(call.columns(k, problem.first_key, problem.head), m, d, kt);
-      copy_rows(call.columns(v, problem.first_key, problem.head), m, d, values);
       if (options.dropout > 0) dropout_factors(problem, options, keep);
       scores(problem, call.columns(q, problem.first_query, problem.head), kt, p);
       for (Index i = 0; i < n; ++i) {
@@ -141,18 +140,17 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
     const Index elements =
         (2 * call.width + 3 * call.most_queries) * long_row + (call.most_keys + 2 * call.most_queries) * wide;
     const T scale = static_cast<T>(options.scale);
-    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T> scratch) {
+    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T>& scratch) {
       const Index n = problem.queries, m = problem.keys, d = problem.width;
       const auto query_rows = [&](View x) { return call.columns(x, problem.first_query, problem.head); };
       const auto key_rows = [&](View x) { return call.columns(x, problem.first_key, problem.head); };
       const Panel<T> kt = scratch.panel(d, m), vt = scratch.panel(d, m);
       const Panel<T> p = scratch.panel(n, m), ds = scratch.panel(n, m), keep = scratch.panel(n, m);
-      const Panel<T> keys = scratch.panel(m, d), queries = scratch.panel(n, d), gradients = scratch.panel(n, d);
+      const Panel<T> keys = padded_rows(key_rows(k), m, d, scratch);
+      const Panel<T> queries = padded_rows(query_rows(q), n, d, scratch);
+      const Panel<T> gradients = padded_rows(query_rows(dy), n, d, scratch);
       copy_transposed(key_rows(k), m, d, kt);
       copy_transposed(key_rows(v), m, d, vt);
-      copy_rows(key_rows(k), m, d, keys);
-      copy_rows(query_rows(q), n, d, queries);
-      copy_rows(query_rows(dy), n, d, gradients);
       if (options.dropout > 0) dropout_factors(problem, options, keep);
       scores(problem, queries, kt, p);
       scores(problem, gradients, vt, ds);

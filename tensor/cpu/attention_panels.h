@@ -101,7 +101,8 @@ struct AttentionCall {
 #pragma omp parallel for schedule(dynamic, 8) if (sequences > 1)
     for (Index b = 0; b < sequences; ++b) {
       for (int head = 0; head < options.heads; ++head) {
-        body(problem(b, head), Scratch<T>(memory.data() + lines * omp_get_thread_num()));
+        Scratch<T> scratch(memory.data() + lines * omp_get_thread_num());
+        body(problem(b, head), scratch);
       }
     }
   }
@@ -158,13 +159,16 @@ void product(Index rows, Factors<T> a, Panel<T> b, Panel<T> out, const ExtentOf&
   for (; i < rows; ++i) weighted_rows<1>(rest(), b, extent(i, i), Panel<T>{out.row(i), out.stride});
 }
 
-/// y = x. The padding of y is never read into a result, but it must not be left to chance: 0 * NaN would be slow.
+/// x as a panel: itself where its width fills whole vectors, else a copy with zeros in the padding.
 template <class T>
-void copy_rows(Panel<T> x, Index rows, Index width, Panel<T> y) {
+Panel<T> padded_rows(Panel<T> x, Index rows, Index width, Scratch<T>& scratch) {
+  if (width % kLanes<T> == 0) return x;
+  const Panel<T> y = scratch.panel(rows, width);
   for (Index i = 0; i < rows; ++i) {
     copy_row(x.row(i), width, y.row(i));
-    for (Index c = width; c < y.stride; ++c) y.row(i)[c] = T(0);
+    std::fill(y.row(i) + width, y.row(i) + y.stride, T(0));
   }
+  return y;
 }
 
 /// y = x transposed, with the padding zeroed. The long loop is the inner one: a sequence often has a few rows only.

@@ -68,6 +68,7 @@ const Kernels& cpu_kernels() {
       .attention_backward = cpu::attention_backward,
       .softmax_cross_entropy = cpu::softmax_cross_entropy,
       .softmax_cross_entropy_backward = cpu::softmax_cross_entropy_backward,
+      .contrastive = cpu::contrastive,
       .adam = cpu::adam,
       .segment_sum = cpu::segment_sum,
   };

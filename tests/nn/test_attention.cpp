@@ -58,6 +58,22 @@ TEST_CASE("nn::MultiHeadAttention: what is causal sees no future, sequences see 
   CHECK(difference(after.slice(0, 3, 5), before.slice(0, 3, 5)) == 0);  // the other sequence
 }
 
+TEST_CASE("nn::MultiHeadAttention: what is not causal sees its future, in this sequence alone") {
+  nn::RandomStream random = nn::RandomStream::initial(1);
+  nn::MultiHeadAttention attention(4, 1, nn::init::normal(), random, 0, /*causal=*/false);
+  attention.to(DType::f64);
+  const Tensor offsets = Tensor::from<std::int32_t>({0, 3, 5}, {3});
+  const auto run = [&](const Tensor& x) {
+    return attention.forward(Variable(x), Variable(x), offsets, offsets, random).value();
+  };
+  const Tensor x = noise({5, 4}, 1), before = run(x);
+  Tensor changed = x.clone();
+  changed.select(0, 2).fill(3);
+  const Tensor after = run(changed);
+  CHECK(difference(after.slice(0, 0, 2), before.slice(0, 0, 2)) > 0.01);
+  CHECK(difference(after.slice(0, 3, 5), before.slice(0, 3, 5)) == 0);
+}
+
 TEST_CASE("nn::MultiHeadAttention: errors") {
   nn::RandomStream random = nn::RandomStream::initial(1);
   CHECK(error_of([&] { nn::MultiHeadAttention(6, 4, nn::init::normal(), random); }) ==

@@ -70,6 +70,17 @@ TEST_CASE("nn::Gru: gradients of two layers with dropout between, through output
         }) < kGradient);
 }
 
+TEST_CASE("nn::Gru: dropout lies between layers, not before the first or after the last") {
+  for (int layers : {1, 2}) {
+    nn::Gru gru({.input = 2, .hidden = 3, .layers = layers, .dropout = 0.5}, stream());
+    const Variable x(normal({4, 5, 2}, {1, 1}));
+    const Tensor training = gru.forward(x, stream()).outputs.value();
+    gru.eval();
+    const Tensor evaluated = gru.forward(x, stream()).outputs.value();
+    CHECK((difference(training, evaluated) == 0) == (layers == 1));
+  }
+}
+
 TEST_CASE("nn::Gru: the initial state is zero unless given; errors") {
   nn::Gru gru({.input = 2, .hidden = 3, .layers = 2}, stream(), nn::init::xavier_uniform());
   const Variable x(normal({4, 5, 2}, {1, 1}));

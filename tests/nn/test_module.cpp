@@ -97,6 +97,7 @@ TEST_CASE("module: a state goes round, through a file too") {
 TEST_CASE("module: state and model share no elements") {
   Pair model(1);
   const auto state = model.state_dict();
+  CHECK_FALSE(model.scale.value().shares_storage(state.at("scale")));
   model.scale.set_value(Tensor::full({2}, 9));
   CHECK(state.at("scale").to_vector<float>() == std::vector<float>{1, 1});
   model.load_state_dict(state);

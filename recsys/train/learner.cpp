@@ -1,0 +1,106 @@
+#include "recsys/train/learner.h"
+
+#include <cmath>
+
+namespace fen::recsys {
+namespace {
+
+SasRecOptions encoder_options(std::int32_t num_items, const Config& config) {
+  return {.num_items = num_items,
+          .width = config.width,
+          .heads = config.heads,
+          .layers = config.layers,
+          .max_len = config.max_len,
+          .dropout = config.dropout};
+}
+
+ObjectiveOptions objective_options(const Config& config) {
+  ObjectiveOptions options;
+  options.objective = config.objective;
+  options.alpha = config.alpha;
+  options.lambda_0 = config.lambda_0;
+  options.beta_0 = config.beta_0;
+  options.contrast = {.temperature = config.temperature,
+                      .upweight_scale = config.upweight_scale,
+                      .margin = config.margin,
+                      .mix_ratio = config.mix_ratio,
+                      .enduring_weight = config.enduring_weight,
+                      .margin_scales = config.objective == Objective::release};
+  return options;
+}
+
+SparseLabels to_tensors(const LabelLists& labels) {
+  const auto size = static_cast<Index>(labels.items.size());
+  return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}), Tensor::from(labels.items, {size}),
+          Tensor::from(labels.weights, {size}).to(DType::f32)};
+}
+
+}  // namespace
+
+BatchOptions batch_options(const Config& config) {
+  const bool release = config.objective == Objective::release;
+  BatchOptions options;
+  options.batch_size = config.batch_size;
+  options.max_len = config.max_len;
+  options.labels = {.labels = config.method == Method::sasrec ? 1 : config.soft_labels,
+                    .gamma = config.gamma,
+                    .anchor = release ? Anchor::first_occurrence : Anchor::position};
+  options.positives = release ? PositiveRule::last_different : PositiveRule::uniform;
+  return options;
+}
+
+Learner::Learner(std::int32_t num_items, const Config& config)
+    : config_(config),
+      objective_(objective_options(config)),
+      encoder_(encoder_options(num_items, config), nn::RandomStream::initial(config.seed)),
+      adam_(encoder_.named_parameters(), {.learning_rate = config.learning_rate}) {}
+
+bool Learner::needs_centroids() const {
+  return config_.method == Method::fenrec && config_.objective == Objective::release;
+}
+
+StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random) {
+  const Index size = batch.inputs.size();
+  const StepLabels labels{to_tensors(batch.labels), Tensor::from(batch.targets, {size})};
+  if (config_.method == Method::sasrec) {
+    const Variable h = encoder_.forward(to_device(batch.inputs), random);
+    const Variable rec = recommendation_loss(encoder_, h, labels);
+    return {rec, {{"rec", rec}}};
+  }
+  // Three passes with independent dropout, f(S), f(S) and f(S⁺), as one over 3B sequences.
+  const PackedSequences* passes[] = {&batch.inputs, &batch.inputs, &batch.positives};
+  const Variable h = encoder_.forward(to_device(join(passes)), random);
+  const Views views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
+  Tensor noise;
+  if (epoch >= config_.warmup_epochs) {
+    const auto rows = static_cast<Index>(std::floor(static_cast<double>(size) * config_.noise_portion));
+    noise = normal({rows, config_.width}, random.next());
+  }
+  return contrastive_objective(encoder_, views, labels, noise, centroids_, objective_);
+}
+
+StepLosses Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t step) {
+  encoder_.train();
+  nn::RandomStream random(config_.seed, step);
+  const StepLoss now = loss(batch, epoch, random);
+  StepLosses losses{{"loss", now.total.value().item()}};
+  for (const auto& [name, term] : now.terms) losses.emplace_back(name, term.value().item());
+  // The terms before the total: they tell which one broke.
+  for (auto term = losses.rbegin(); term != losses.rend(); ++term) {
+    check(std::isfinite(term->second), "[train] ", term->first, " is ", term->second, " at step ", step, " (epoch ",
+          epoch, "); the checkpoints before it are kept; try a smaller learning rate");
+  }
+  adam_.zero_grad();
+  now.total.backward();
+  adam_.step();
+  return losses;
+}
+
+Tensor Learner::encode(const PackedSequences& sequences) {
+  const NoGrad no_grad;
+  encoder_.eval();
+  nn::RandomStream unused(0, 0);
+  return encoder_.forward(to_device(sequences), unused).value();
+}
+
+}  // namespace fen::recsys

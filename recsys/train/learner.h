@@ -1,0 +1,49 @@
+// The encoder with its optimizer: one training step, and encoding without gradients.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/adam.h"
+#include "recsys/data/batch.h"
+#include "recsys/method/objective.h"
+#include "recsys/train/config.h"
+
+namespace fen::recsys {
+
+/// Losses of a step by term, unweighted, with "loss" (the total) first.
+using StepLosses = std::vector<std::pair<std::string, double>>;
+
+/// What a method is made of: how labels are made and where positives come from, as the objective has them.
+BatchOptions batch_options(const Config& config);
+
+class Learner {
+ public:
+  Learner(std::int32_t num_items, const Config& config);
+
+  /// Forward, backward and Adam on one batch. `step` counts from 0 over the whole run: it names the dropout masks and
+  /// the noise. Throws Error naming the term and the step when a loss is not finite; the parameters are then those
+  /// before the step.
+  StepLosses step(const TrainingBatch& batch, int epoch, std::uint64_t step);
+
+  /// h (B,D) without dropout and without gradients.
+  Tensor encode(const PackedSequences& sequences);
+
+  /// The intents that FICL is told apart by (K,D): set before every epoch of the release's objective.
+  void set_centroids(Tensor centroids) { centroids_ = std::move(centroids); }
+  bool needs_centroids() const;
+
+  SasRec& encoder() { return encoder_; }
+
+ private:
+  StepLoss loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random);
+
+  Config config_;
+  ObjectiveOptions objective_;
+  SasRec encoder_;
+  optim::Adam adam_;
+  Tensor centroids_;
+};
+
+}  // namespace fen::recsys

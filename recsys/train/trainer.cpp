@@ -1,0 +1,165 @@
+#include "recsys/train/trainer.h"
+
+#include <chrono>
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include "recsys/method/kmeans.h"
+#include "recsys/train/checkpoint.h"
+
+namespace fen::recsys {
+namespace {
+
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point start_ = Clock::now();
+};
+
+// Streams of the run's seed, apart from those of its steps (nn/random_stream.h).
+constexpr std::uint64_t kPositiveStream = 0x706F736974000000;
+
+/// Sequences encoded at once where no gradient is needed.
+constexpr std::size_t kEncodeBlock = 2048;
+
+/// h of all training samples (R,D), in their order.
+Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
+  std::iota(all.begin(), all.end(), 0);
+  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width});
+  for (std::size_t start = 0; start < all.size(); start += kEncodeBlock) {
+    const auto block = std::span(all).subspan(start, std::min(kEncodeBlock, all.size() - start));
+    const auto first = static_cast<Index>(start);
+    Tensor rows = h.slice(0, first, first + static_cast<Index>(block.size()));
+    rows.copy_from(learner.encode(builder.inputs(block)));
+  }
+  return h;
+}
+
+class Trainer {
+ public:
+  Trainer(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress)
+      : dataset_(dataset),
+        config_(config),
+        run_(run),
+        progress_(progress),
+        builder_(dataset, training_samples(dataset), batch_options(config)),
+        learner_(dataset.num_items(), config) {}
+
+  TrainReport train() {
+    const Stopwatch clock;
+    TrainReport report;
+    double best = -1;
+    for (int epoch = 0; epoch < config_.epochs; ++epoch) {
+      EpochRecord record = train_epoch(epoch);
+      const Stopwatch validation;
+      record.valid = evaluate(Split::valid).of(config_.protocol);
+      record.validate_seconds = validation.seconds();
+      record.best = record.valid.ndcg[2] > best;
+      save_checkpoint(run_.last_checkpoint(), learner_.encoder(), config_, epoch);
+      if (record.best) {
+        best = record.valid.ndcg[2];
+        report.best_epoch = epoch;
+        report.valid = record.valid;
+        save_checkpoint(run_.best_checkpoint(), learner_.encoder(), config_, epoch);
+      }
+      report.epochs = epoch + 1;
+      write(record);
+      progress_.epoch(record);
+      if (epoch - report.best_epoch >= config_.patience) break;
+    }
+    // Read back, not remembered: what is tested is what the user has in the folder.
+    learner_.encoder().load_state_dict(load_checkpoint(run_.best_checkpoint()).encoder->state_dict());
+    const Stopwatch test;
+    report.test = evaluate(Split::test);
+    report.test_seconds = test.seconds();
+    report.minutes = clock.seconds() / 60;
+    write(report);
+    return report;
+  }
+
+ private:
+  EpochRecord train_epoch(int epoch) {
+    EpochRecord record;
+    record.epoch = epoch;
+    const Stopwatch clustering;
+    if (learner_.needs_centroids()) {
+      learner_.set_centroids(
+          kmeans(encode_samples(learner_, builder_), {.clusters = config_.clusters}).centroids);
+    }
+    record.cluster_seconds = clustering.seconds();
+
+    const Stopwatch clock;
+    const std::vector<std::int32_t> order = epoch_order(builder_.num_samples(), config_.seed, epoch);
+    RandomSequence positives({config_.seed, kPositiveStream + static_cast<std::uint64_t>(epoch)});
+    const int batches = builder_.num_batches();
+    std::int64_t samples = 0;
+    for (int batch = 0; batch < batches; ++batch) {
+      const auto chosen = builder_.slice(order, batch);
+      const std::uint64_t step = static_cast<std::uint64_t>(epoch) * static_cast<std::uint64_t>(batches) +
+                                 static_cast<std::uint64_t>(batch);
+      const StepLosses losses = learner_.step(builder_.build(chosen, positives), epoch, step);
+      if (record.losses.empty()) record.losses = losses;
+      for (std::size_t term = 0; term < losses.size(); ++term) {
+        double& mean = record.losses[term].second;
+        mean += (losses[term].second - mean) / (batch + 1);
+      }
+      samples += static_cast<std::int64_t>(chosen.size());
+      const double seconds = clock.seconds();
+      progress_.batch(epoch, batch, batches, record.losses, static_cast<double>(samples) / seconds,
+                      seconds / (batch + 1) * (batches - batch - 1));
+    }
+    record.train_seconds = clock.seconds();
+    record.samples_per_second = static_cast<double>(samples) / record.train_seconds;
+    return record;
+  }
+
+  ProtocolMetrics evaluate(Split split) {
+    const Encode encode = [this](const PackedSequences& sequences) { return learner_.encode(sequences); };
+    return evaluate_both(dataset_, split, encode, learner_.encoder().item_table().value(), config_.max_len);
+  }
+
+  void write(const EpochRecord& record) {
+    nlohmann::ordered_json line{{"epoch", record.epoch}};
+    for (const auto& [name, value] : record.losses) line[name] = value;
+    line["valid"] = to_json(record.valid);
+    line["best"] = record.best;
+    line["cluster_seconds"] = record.cluster_seconds;
+    line["train_seconds"] = record.train_seconds;
+    line["validate_seconds"] = record.validate_seconds;
+    line["samples_per_second"] = record.samples_per_second;
+    run_.append_metrics(line);
+  }
+
+  void write(const TrainReport& report) {
+    run_.write_report({{"dataset", dataset_.name()},
+                       {"epochs", report.epochs},
+                       {"best_epoch", report.best_epoch},
+                       {"minutes", report.minutes},
+                       {"test_seconds", report.test_seconds},
+                       {"valid", to_json(report.valid)},
+                       {"test", {{"strict", to_json(report.test.strict)}, {"release", to_json(report.test.release)}}}});
+  }
+
+  const Dataset& dataset_;
+  Config config_;
+  RunFolder& run_;
+  Progress& progress_;
+  BatchBuilder builder_;
+  Learner learner_;
+};
+
+}  // namespace
+
+void Progress::batch(int, int, int, const StepLosses&, double, double) {}
+void Progress::epoch(const EpochRecord&) {}
+
+TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress) {
+  return Trainer(dataset, config, run, progress).train();
+}
+
+}  // namespace fen::recsys

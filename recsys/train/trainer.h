@@ -1,0 +1,43 @@
+// Training to early stopping, into a run folder.
+#pragma once
+
+#include "recsys/data/dataset.h"
+#include "recsys/eval/ranking.h"
+#include "recsys/train/learner.h"
+#include "recsys/train/run_folder.h"
+
+namespace fen::recsys {
+
+struct EpochRecord {
+  int epoch = 0;  // counting from 0
+  StepLosses losses;  // means over the epoch's steps
+  double cluster_seconds = 0, train_seconds = 0, validate_seconds = 0;
+  double samples_per_second = 0;  // of train_seconds
+  Metrics valid;                  // under config.protocol
+  bool best = false;              // a new best validation NDCG@20
+};
+
+/// Told what happens; the default does nothing.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  /// After every step: the means of the epoch so far.
+  virtual void batch(int epoch, int batch, int batches, const StepLosses& losses, double samples_per_second,
+                     double seconds_left);
+  virtual void epoch(const EpochRecord& record);
+};
+
+struct TrainReport {
+  int epochs = 0;          // trained
+  int best_epoch = 0;
+  double minutes = 0;      // in all, the test included
+  double test_seconds = 0;
+  Metrics valid;           // of the best epoch
+  ProtocolMetrics test;    // of the best epoch's checkpoint
+};
+
+/// Trains until config.epochs or config.patience ends it, then tests the best epoch once. The run folder gets a line of
+/// metrics and a last checkpoint every epoch, the best checkpoint whenever there is one, and the report at the end.
+TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress);
+
+}  // namespace fen::recsys
