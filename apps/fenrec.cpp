@@ -41,6 +41,8 @@ std::unique_ptr<CLI::App> make_program() {
   });
   fen::apps::add_train(*program);
   fen::apps::add_evaluate(*program);
+  fen::apps::add_gradcheck(*program);
+  fen::apps::add_replay(*program);
   fen::apps::add_synthetic(*program);
   fen::apps::add_info(*program);
   return program;

@@ -24,6 +24,9 @@ class ConfigOptions {
   /// Preset < file < command line, validated. Throws Error for a file that is refused.
   recsys::Config resolve() const;
 
+  /// Whether the command line names any of them.
+  bool given() const { return !preset_.empty() || !file_.empty() || !given_.empty(); }
+
  private:
   std::string preset_, file_;
   std::vector<std::pair<const recsys::Field*, recsys::Value>> given_;

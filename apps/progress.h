@@ -11,8 +11,8 @@ namespace fen::apps {
 enum class Target { terminal, file };
 
 /// On a terminal a bar of the epoch, redrawn in place: losses by term, samples a second, time left. On both a
-/// line an epoch. `out` must outlive it; `epochs` is the most that the run may take.
-std::unique_ptr<recsys::Progress> make_progress(std::ostream& out, Target target, int epochs);
+/// line an epoch; epochs count from 0, as in metrics.jsonl. `out` must outlive it.
+std::unique_ptr<recsys::Progress> make_progress(std::ostream& out, Target target);
 
 /// Whether file descriptor 1 (stdout) or 2 (stderr) is a terminal.
 Target target_of(int descriptor);

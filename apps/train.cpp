@@ -24,7 +24,7 @@ struct Options {
 
   ConfigOptions config;
   std::string data, out;
-  bool force = false, json = false;
+  bool force = false, resume = false, json = false;
 };
 
 constexpr const char* kExamples =
@@ -34,15 +34,17 @@ Examples:
   fenrec train --preset beauty --data Beauty.txt --out runs/beauty
   fenrec train --preset toys --data Toys_and_Games.txt --objective paper --seed 7 --out runs/toys-paper
   fenrec train --preset beauty --method sasrec --data Beauty.txt --out runs/sasrec
+  fenrec train --data Beauty.txt --out runs/beauty --resume
   fenrec train --config mine.toml --epochs 10 --threads 2 --data events.txt --out runs/mine --json)";
 
 /// Reads all input before the folder is touched: whatever is refused, an old run is not lost.
 void run(const Options& options) {
-  const recsys::Config config = options.config.resolve();
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
   recsys::training_samples(dataset);  // throws where there are none
-  auto folder = recsys::RunFolder::create(options.out, config, options.force);
+  auto folder = options.resume ? recsys::RunFolder::resume(options.out)
+                               : recsys::RunFolder::create(options.out, options.config.resolve(), options.force);
+  const recsys::Config& config = folder.config();
 
   std::ostream& lines = options.json ? std::cerr : std::cout;
   const auto target = target_of(options.json ? STDERR_FILENO : STDOUT_FILENO);
@@ -77,11 +79,17 @@ void add_train(CLI::App& program) {
   command->add_option("--out", options->out, "folder of the run, made where it is absent")
       ->required()
       ->type_name("DIR");
-  command->add_flag("--force", options->force, "replace the run that --out holds");
+  CLI::Option* force = command->add_flag("--force", options->force, "replace the run that --out holds");
+  command->add_flag("--resume", options->resume, "go on with the cut-off run that --out holds, with its configuration")
+      ->excludes(force);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(kExamples);
-  command->callback([options] { run(*options); });
+  command->callback([options] {
+    if (options->resume && options->config.given())
+      throw CLI::ValidationError("--resume", "takes the configuration from the run; leave the other options out");
+    run(*options);
+  });
 }
 
 }  // namespace fen::apps

@@ -10,58 +10,74 @@
 namespace fen {
 namespace {
 
-/// f at `inputs`, contracted with a cotangent that is fixed by the seed.
-double contracted(const std::function<Variable(const std::vector<Variable>&)>& f,
-                  const std::vector<Tensor>& inputs, RandomKey key) {
+void check_f64(const char* what, const Tensor& x) {
+  check(x.dtype() == DType::f64, "[gradcheck] needs f64, the ", what, " is ", x.dtype(), "; convert with .to(DType::f64)");
+}
+
+/// f contracted with a cotangent that is fixed by the key.
+double contracted(const std::function<Variable()>& f, RandomKey key) {
   const NoGrad no_grad;
-  std::vector<Variable> leaves;
-  for (const Tensor& input : inputs) leaves.emplace_back(input);
-  const Tensor y = f(leaves).value();
+  const Tensor y = f().value();
   return sum(y * normal(y.shape(), key, y.options())).item();
+}
+
+/// Central differences of one leaf against its gradient.
+GradcheckRow check_leaf(const std::function<Variable()>& f, const std::string& name, const Variable& leaf,
+                        const Tensor& gradient, RandomKey key, double step) {
+  GradcheckRow worst;
+  worst.input = name;
+  const Tensor point = leaf.value();
+  const std::vector<double> analytic =
+      (gradient.defined() ? gradient : Tensor::zeros(point.shape(), point.options())).to_vector<double>();
+  double* x = point.numel() ? point.data<double>() : nullptr;
+  for (Index entry = 0; entry < point.numel(); ++entry) {
+    const double centre = x[entry], h = step * std::max(1.0, std::abs(centre));
+    x[entry] = centre + h;
+    const double above = contracted(f, key);
+    x[entry] = centre - h;
+    const double below = contracted(f, key);
+    x[entry] = centre;
+    const double numeric = (above - below) / (2 * h), exact = analytic[static_cast<std::size_t>(entry)];
+    const double error = std::abs(exact - numeric) / std::max({1.0, std::abs(exact), std::abs(numeric)});
+    if (entry == 0 || !(error <= worst.relative_error)) worst = {name, entry, exact, numeric, error};
+    if (std::isnan(error)) break;  // nothing is worse
+  }
+  return worst;
 }
 
 }  // namespace
 
-GradcheckReport gradcheck(const std::function<Variable(const std::vector<Variable>&)>& f,
-                          const std::vector<Tensor>& inputs, const std::vector<std::string>& names,
-                          const GradcheckOptions& options) {
-  std::vector<Tensor> points;
+GradcheckReport gradcheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
+                          const std::vector<std::string>& names, const GradcheckOptions& options) {
   std::vector<Variable> leaves;
-  for (const Tensor& input : inputs) {
-    check(input.dtype() == DType::f64, "[gradcheck] needs f64 inputs, got ", input.dtype(),
-          "; convert with .to");
-    points.push_back(input.clone());
-    leaves.emplace_back(points.back(), true);
+  std::vector<std::pair<std::string, Variable>> named;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    check_f64("input", inputs[i]);
+    leaves.emplace_back(inputs[i].clone(), true);
+    named.emplace_back(i < names.size() ? names[i] : str("input ", i), leaves.back());
+  }
+  return gradcheck([&] { return f(leaves); }, named, options);
+}
+
+GradcheckReport gradcheck(const std::function<Variable()>& f,
+                          const std::vector<std::pair<std::string, Variable>>& leaves, const GradcheckOptions& options,
+                          const std::function<Variable()>& numeric) {
+  std::vector<Variable> targets;
+  for (const auto& [name, leaf] : leaves) {
+    check_f64("leaf", leaf.value());
+    check(leaf.value().is_contiguous(), "[gradcheck] leaf '", name, "' is not contiguous");
+    targets.push_back(leaf);
   }
   const RandomKey key{options.seed, 0};
-  const Variable y = f(leaves);
-  check(y.dtype() == DType::f64, "[gradcheck] needs an f64 output, got ", y.dtype());
-  const std::vector<Tensor> analytic = grad(y, leaves, normal(y.shape(), key, y.value().options()));
-
+  const Variable y = f();
+  check_f64("output", y.value());
+  const std::vector<Tensor> analytic = grad(y, targets, normal(y.shape(), key, y.value().options()));
   GradcheckReport report;
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    GradcheckRow worst;
-    worst.input = i < names.size() ? names[i] : str("input ", i);
-    const std::vector<double> gradient =
-        analytic[i].defined() ? analytic[i].to_vector<double>() : std::vector<double>(points[i].numel(), 0.0);
-    double* x = points[i].numel() ? points[i].data<double>() : nullptr;
-    for (Index entry = 0; entry < points[i].numel(); ++entry) {
-      const double centre = x[entry], h = options.step * std::max(1.0, std::abs(centre));
-      x[entry] = centre + h;
-      const double above = contracted(f, points, key);
-      x[entry] = centre - h;
-      const double below = contracted(f, points, key);
-      x[entry] = centre;
-      const double numeric = (above - below) / (2 * h), exact = gradient[static_cast<std::size_t>(entry)];
-      const double error = std::abs(exact - numeric) / std::max({1.0, std::abs(exact), std::abs(numeric)});
-      // Not `error > worst`: a NaN must win, and stay.
-      if (entry == 0 || !(error <= worst.relative_error)) {
-        if (entry == 0 || !std::isnan(worst.relative_error))
-          worst = {worst.input, entry, exact, numeric, error};
-      }
-    }
-    report.worst = worst.relative_error <= report.worst ? report.worst : worst.relative_error;
-    report.rows.push_back(worst);
+  for (std::size_t i = 0; i < leaves.size(); ++i) {
+    const GradcheckRow row =
+        check_leaf(numeric ? numeric : f, leaves[i].first, leaves[i].second, analytic[i], key, options.step);
+    report.worst = row.relative_error <= report.worst ? report.worst : row.relative_error;
+    report.rows.push_back(row);
   }
   report.passed = report.worst <= options.tolerance;
   return report;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/variable.h"
@@ -30,13 +31,21 @@ struct GradcheckReport {
   bool passed = false;
 };
 
+using DifferentiableFunction = std::function<Variable(const std::vector<Variable>&)>;
+
 /// Checks f at `inputs` (f64, leaves). The output, of any shape, is contracted with a random cotangent, so
 /// that every entry of the Jacobian counts; each input entry is shifted once. The case keeps away from kinks
 /// (relu at 0, max of equals). A gradient that is undefined counts as zero. Throws when f's output or an
 /// input is not f64.
-GradcheckReport gradcheck(const std::function<Variable(const std::vector<Variable>&)>& f,
-                          const std::vector<Tensor>& inputs, const std::vector<std::string>& names = {},
-                          const GradcheckOptions& options = {});
+GradcheckReport gradcheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
+                          const std::vector<std::string>& names = {}, const GradcheckOptions& options = {});
+
+/// The same at leaves that f knows of, such as a module's parameters. Their elements are shifted in place and put back.
+/// `numeric` is the function whose differences are taken where that is not f itself: what lies behind a stop-gradient
+/// moves in f when its inputs move, and must not.
+GradcheckReport gradcheck(const std::function<Variable()>& f,
+                          const std::vector<std::pair<std::string, Variable>>& leaves,
+                          const GradcheckOptions& options = {}, const std::function<Variable()>& numeric = {});
 
 /// The table: input, entry, analytic, numeric, relative error.
 std::ostream& operator<<(std::ostream& out, const GradcheckReport& report);

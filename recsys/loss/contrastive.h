@@ -11,4 +11,8 @@ namespace fen::recsys::composed {
 /// over n leave the excluded rows out; all noise counts. This is the definition; fen::contrastive is the fused op.
 Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options);
 
+/// The same with the similarities to the enduring negatives (2B,2B) given: the term to swap.
+Variable contrastive(const Variable& z, const Tensor& labels, const Variable& enduring, const Tensor& noise,
+                     const ContrastiveOptions& options);
+
 }  // namespace fen::recsys::composed

@@ -3,19 +3,15 @@
 #include "autograd/node.h"
 
 namespace fen::recsys {
-namespace {
 
-/// h⁻ (R,R,D) from its definition.
-Variable hard_negatives(const Variable& z, double mix_ratio) {
+Variable enduring_negatives(const Variable& z, double mix_ratio) {
   const Variable direction = l2_normalize(z);
   const Variable mixed = l2_normalize(unsqueeze(direction, 1) * mix_ratio + unsqueeze(direction, 0) * (1 - mix_ratio));
   const Variable norm = sqrt(sum(square(z), -1, true));
   return mixed * unsqueeze(norm, 0);
 }
 
-Variable against(const Variable& z, const Variable& negatives) { return sum(unsqueeze(z, 1) * negatives, -1); }
-
-}  // namespace
+Variable similarity_to(const Variable& z, const Variable& negatives) { return sum(unsqueeze(z, 1) * negatives, -1); }
 
 Variable enduring_similarity(const Variable& z, double mix_ratio) {
   const Tensor rows = z.value(), norm = sqrt(sum(square(rows), -1, true));  // (R,D), (R,1)
@@ -33,11 +29,11 @@ Variable enduring_similarity(const Variable& z, double mix_ratio) {
 }
 
 Variable enduring_similarity_direct(const Variable& z, double mix_ratio) {
-  return against(z, hard_negatives(z.detach(), mix_ratio));
+  return similarity_to(z, enduring_negatives(z.detach(), mix_ratio));
 }
 
 Variable enduring_similarity_without_stop(const Variable& z, double mix_ratio) {
-  return against(z, hard_negatives(z, mix_ratio));
+  return similarity_to(z, enduring_negatives(z, mix_ratio));
 }
 
 }  // namespace fen::recsys

@@ -16,6 +16,12 @@ namespace fen::recsys {
 /// r (R,R): r(i,n) = z_i . SG(h⁻(i,n)) for rows z (R,D), in closed form. Gradient flows into z_i alone.
 Variable enduring_similarity(const Variable& z, double mix_ratio);
 
+/// h⁻ (R,R,D) from its definition: row (i,n) is Eq. 9's. No stop-gradient: detach() it, or its z, for that.
+Variable enduring_negatives(const Variable& z, double mix_ratio);
+
+/// z_i . negatives(i,n) for z (R,D) and negatives (R,R,D): (R,R).
+Variable similarity_to(const Variable& z, const Variable& negatives);
+
 /// The same from the definition, O(R² D) memory: the oracle.
 Variable enduring_similarity_direct(const Variable& z, double mix_ratio);
 

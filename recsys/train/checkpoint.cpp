@@ -8,6 +8,17 @@ namespace fen::recsys {
 namespace {
 
 constexpr const char* kConfigKey = "fenrec.config";
+constexpr const char* kStateKey = "fenrec.training";
+constexpr const char* kOptimizerPrefix = "optimizer/";
+
+/// The tensors whose names begin with `prefix`, by the rest of their names; or, without `matching`, the others.
+nn::StateDict part(const std::map<std::string, Tensor>& tensors, const std::string& prefix, bool matching) {
+  nn::StateDict result;
+  for (const auto& [name, tensor] : tensors) {
+    if (name.starts_with(prefix) == matching) result[matching ? name.substr(prefix.size()) : name] = tensor;
+  }
+  return result;
+}
 
 /// The sizes that the shapes of a state dict tell.
 SasRecOptions sizes(const SafetensorsFile& file, const std::filesystem::path& path) {
@@ -33,8 +44,43 @@ SasRecOptions sizes(const SafetensorsFile& file, const std::filesystem::path& pa
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, const Config& config, int epoch) {
-  write_safetensors(path, encoder.state_dict(), {{kConfigKey, to_json(config).dump()}, {"fenrec.epoch", str(epoch)}});
+void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, const Config& config) {
+  write_safetensors(path, encoder.state_dict(), {{kConfigKey, to_json(config).dump()}});
+}
+
+void save_training(const std::filesystem::path& path, const SasRec& encoder, const Config& config,
+                   const optim::Optimizer& optimizer, const TrainingState& state) {
+  nn::StateDict tensors = encoder.state_dict();
+  for (const auto& [name, tensor] : optimizer.state_dict()) tensors[kOptimizerPrefix + name] = tensor;
+  const nlohmann::ordered_json json{
+      {"epoch", state.epoch}, {"best_epoch", state.best_epoch}, {"best_ndcg", state.best_ndcg}};
+  write_safetensors(path, tensors, {{kConfigKey, to_json(config).dump()}, {kStateKey, json.dump()}});
+}
+
+namespace {
+
+TrainingState training_state(const SafetensorsFile& file, const std::filesystem::path& path) {
+  const auto found = file.metadata.find(kStateKey);
+  check(found != file.metadata.end(), "[checkpoint] ", path.string(), " holds no training state to go on from");
+  const auto json = nlohmann::ordered_json::parse(found->second, nullptr, /*allow_exceptions=*/false);
+  check(json.is_object() && json.contains("epoch") && json.contains("best_epoch") && json.contains("best_ndcg"),
+        "[checkpoint] ", path.string(), ": metadata '", kStateKey, "' is ", found->second,
+        ", expected epoch, best_epoch and best_ndcg");
+  return {json["epoch"], json["best_epoch"], json["best_ndcg"]};
+}
+
+}  // namespace
+
+TrainingState load_training(const std::filesystem::path& path, SasRec& encoder, optim::Optimizer& optimizer) {
+  const SafetensorsFile file = read_safetensors(path);
+  const TrainingState state = training_state(file, path);
+  encoder.load_state_dict(part(file.tensors, kOptimizerPrefix, false), path.string());
+  optimizer.load_state_dict(part(file.tensors, kOptimizerPrefix, true), path.string());
+  return state;
+}
+
+int finished_epochs(const std::filesystem::path& path) {
+  return training_state(read_safetensors(path), path).epoch + 1;
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path, int heads) {
@@ -51,7 +97,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path, int heads) {
   check(options.heads > 0 && options.width % options.heads == 0, "[checkpoint] ", path.string(), ": width ",
         options.width, " does not divide into ", options.heads, " heads; say the model's own with --heads");
   checkpoint.encoder = std::make_unique<SasRec>(options, nn::RandomStream::initial(0));
-  checkpoint.encoder->load_state_dict(file.tensors, path.string());
+  checkpoint.encoder->load_state_dict(part(file.tensors, kOptimizerPrefix, false), path.string());
   checkpoint.encoder->eval();
   return checkpoint;
 }

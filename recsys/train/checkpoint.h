@@ -5,13 +5,30 @@
 #include <memory>
 #include <optional>
 
+#include "optim/optimizer.h"
 #include "recsys/encoder/sasrec.h"
 #include "recsys/train/config.h"
 
 namespace fen::recsys {
 
-/// Writes the encoder's state dict, with its sizes and the run's configuration as metadata. Whole or not at all.
-void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, const Config& config, int epoch);
+/// Writes the encoder's state dict, with the run's configuration as metadata. Whole or not at all.
+void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, const Config& config);
+
+/// What a run needs to go on after an epoch, beside the weights. (Nothing random: masks and orders are counters.)
+struct TrainingState {
+  int epoch = 0;  // the last finished one
+  int best_epoch = 0;
+  double best_ndcg = -1;  // of validation, at 20
+};
+
+/// A checkpoint that also holds the optimizer's state, as optimizer/<name>.
+void save_training(const std::filesystem::path& path, const SasRec& encoder, const Config& config,
+                   const optim::Optimizer& optimizer, const TrainingState& state);
+/// Reads it back into an encoder and an optimizer of the same sizes. Throws Error for a file without such a state.
+TrainingState load_training(const std::filesystem::path& path, SasRec& encoder, optim::Optimizer& optimizer);
+
+/// How many epochs the run behind such a checkpoint has finished.
+int finished_epochs(const std::filesystem::path& path);
 
 struct Checkpoint {
   std::unique_ptr<SasRec> encoder;

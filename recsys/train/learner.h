@@ -35,6 +35,7 @@ class Learner {
   bool needs_centroids() const;
 
   SasRec& encoder() { return encoder_; }
+  optim::Adam& optimizer() { return adam_; }
 
  private:
   StepLoss loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random);

@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "recsys/train/checkpoint.h"
 #include "tensor/error.h"
 
 namespace fen::recsys {
@@ -48,6 +49,17 @@ void write_new(const fs::path& path, const std::string& text) {
   check(std::fclose(file) == 0 && written, "[run] cannot write ", path.string(), ": ", std::strerror(errno));
 }
 
+/// Keeps the first `epochs` lines of a metrics file: an epoch that is done again would otherwise stand there twice.
+void keep_finished_epochs(const fs::path& path, int epochs) {
+  std::ifstream in(path);
+  std::string kept, line;
+  for (int i = 0; i < epochs && std::getline(in, line); ++i) kept += line + '\n';
+  in.close();
+  std::ofstream out(path, std::ios::trunc);
+  out << kept << std::flush;
+  check(out.good(), "[run] cannot write ", path.string(), ": ", std::strerror(errno));
+}
+
 std::string pretty(const nlohmann::ordered_json& json) { return json.dump(2) + "\n"; }
 
 }  // namespace
@@ -58,12 +70,31 @@ RunFolder RunFolder::create(const fs::path& path, const Config& config, bool for
   if (force) remove_run(path);
   for (const char* file : kFiles)
     check(!fs::exists(path / file), "[run] ", path.string(), " already holds a run (", file,
-          "); choose another --out, or replace it with --force");
+          "); choose another --out, go on with --resume, or replace it with --force");
   write_new(path / kConfig, pretty(to_json(config)));
-  RunFolder run(path);
-  run.metrics_.open(path / kMetrics, std::ios::app);
-  check(run.metrics_.good(), "[run] cannot write ", (path / kMetrics).string(), ": ", std::strerror(errno));
+  RunFolder run(path, config, /*resumed=*/false);
+  run.open_metrics();
   return run;
+}
+
+RunFolder RunFolder::resume(const fs::path& path) {
+  check(fs::exists(path / kConfig), "[run] ", path.string(), " holds no run to resume (no ", kConfig, ")");
+  check(!fs::exists(path / kReport), "[run] ", path.string(), " is finished: see its ", kReport);
+  const fs::path last = path / "last.safetensors";
+  check(fs::exists(last), "[run] ", path.string(),
+        " was cut off before its first epoch ended; start it again with --force");
+  std::ifstream config(path / kConfig);
+  const auto json = nlohmann::ordered_json::parse(config, nullptr, /*allow_exceptions=*/false);
+  check(!json.is_discarded(), "[run] ", (path / kConfig).string(), " is not JSON");
+  RunFolder run(path, config_from_json(json), /*resumed=*/true);
+  keep_finished_epochs(path / kMetrics, finished_epochs(last));
+  run.open_metrics();
+  return run;
+}
+
+void RunFolder::open_metrics() {
+  metrics_.open(path_ / kMetrics, std::ios::app);
+  check(metrics_.good(), "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
 }
 
 void RunFolder::append_metrics(const nlohmann::ordered_json& record) {

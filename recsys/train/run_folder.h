@@ -23,6 +23,12 @@ class RunFolder {
   /// folder. Throws Error naming the path and the way out.
   static RunFolder create(const std::filesystem::path& path, const Config& config, bool force = false);
 
+  /// Opens a cut-off run to go on with it: its lines of metrics after the last checkpoint's epoch are dropped.
+  /// Throws Error for a folder without a run, one that is finished, or one cut off before its first epoch's end.
+  static RunFolder resume(const std::filesystem::path& path);
+
+  bool is_resumed() const { return resumed_; }
+  const Config& config() const { return config_; }
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path best_checkpoint() const { return path_ / "best.safetensors"; }
   std::filesystem::path last_checkpoint() const { return path_ / "last.safetensors"; }
@@ -34,9 +40,13 @@ class RunFolder {
   void write_report(const nlohmann::ordered_json& report) const;
 
  private:
-  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  RunFolder(std::filesystem::path path, Config config, bool resumed)
+      : path_(std::move(path)), config_(std::move(config)), resumed_(resumed) {}
+  void open_metrics();
 
   std::filesystem::path path_;
+  Config config_;
+  bool resumed_;
   std::ofstream metrics_;
 };
 

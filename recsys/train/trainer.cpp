@@ -52,28 +52,31 @@ class Trainer {
 
   TrainReport train() {
     const Stopwatch clock;
-    TrainReport report;
-    double best = -1;
-    for (int epoch = 0; epoch < config_.epochs; ++epoch) {
+    TrainingState state{.epoch = -1};
+    if (run_.is_resumed()) state = load_training(run_.last_checkpoint(), learner_.encoder(), learner_.optimizer());
+    while (state.epoch + 1 < config_.epochs && state.epoch - state.best_epoch < config_.patience) {
+      const int epoch = ++state.epoch;
       EpochRecord record = train_epoch(epoch);
       const Stopwatch validation;
       record.valid = evaluate(Split::valid).of(config_.protocol);
       record.validate_seconds = validation.seconds();
-      record.best = record.valid.ndcg[2] > best;
-      save_checkpoint(run_.last_checkpoint(), learner_.encoder(), config_, epoch);
+      record.best = record.valid.ndcg[2] > state.best_ndcg;
       if (record.best) {
-        best = record.valid.ndcg[2];
-        report.best_epoch = epoch;
-        report.valid = record.valid;
-        save_checkpoint(run_.best_checkpoint(), learner_.encoder(), config_, epoch);
+        state.best_ndcg = record.valid.ndcg[2];
+        state.best_epoch = epoch;
+        save_checkpoint(run_.best_checkpoint(), learner_.encoder(), config_);
       }
-      report.epochs = epoch + 1;
       write(record);
+      // Last of all: a run that is cut off before this does the epoch again.
+      save_training(run_.last_checkpoint(), learner_.encoder(), config_, learner_.optimizer(), state);
       progress_.epoch(record);
-      if (epoch - report.best_epoch >= config_.patience) break;
     }
+    TrainReport report;
+    report.epochs = state.epoch + 1;
+    report.best_epoch = state.best_epoch;
     // Read back, not remembered: what is tested is what the user has in the folder.
     learner_.encoder().load_state_dict(load_checkpoint(run_.best_checkpoint()).encoder->state_dict());
+    report.valid = evaluate(Split::valid).of(config_.protocol);
     const Stopwatch test;
     report.test = evaluate(Split::test);
     report.test_seconds = test.seconds();

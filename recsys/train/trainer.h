@@ -38,6 +38,8 @@ struct TrainReport {
 
 /// Trains until config.epochs or config.patience ends it, then tests the best epoch once. The run folder gets a line of
 /// metrics and a last checkpoint every epoch, the best checkpoint whenever there is one, and the report at the end.
+/// A folder that holds a cut-off run goes on from its last checkpoint; masks and orders are counters, so the result is
+/// that of a run which was never cut off.
 TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress);
 
 }  // namespace fen::recsys

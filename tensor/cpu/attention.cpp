@@ -29,7 +29,8 @@ void dropout_factors(const AttentionProblem& problem, const AttentionOptions& op
   for (Index i = 0; i < problem.queries; ++i) {
     std::fill_n(keep.row(i), keep.stride, T(0));
     for (Index group = 0; 4 * group < problem.visible(i); ++group) {
-      blocks.index[waiting] = attention_mask_block(problem.first_query + i, options.heads, problem.head, group);
+      blocks.index[waiting] =
+          attention_mask_block(problem.first_query + i, options.heads, problem.head, group);
       destination[waiting] = keep.row(i) + 4 * group;
       if (++waiting == kPhiloxLanes) draw();
     }
@@ -63,12 +64,12 @@ T dot(const T* a, const T* b, Index n) {
 template <class T>
 void scores(const AttentionProblem& problem, Panel<T> q, Panel<T> keys_transposed, Panel<T> s) {
   product(problem.queries, {q.data, q.stride, 1}, keys_transposed, s, [&](Index, Index last) {
-    return Extent{0, problem.width, problem.visible(last)};
+    return Extent{0, problem.width, 0, problem.width, problem.visible(last)};
   });
 }
 
-/// s_j = exp(scale s_j - shift) for the visible j, and 0 behind them. Without a shift given, it is the largest of
-/// scale s_j. Returns the shift.
+/// s_j = exp(scale s_j - shift) for the visible j, and 0 behind them. Without a shift given, it is the
+/// largest of scale s_j. Returns the shift.
 template <class T>
 T exponentials(Panel<T> s, Index i, Index visible, T scale, const T* given_shift) {
   T* x = s.row(i);
@@ -123,16 +124,18 @@ void attention(View q, View k, View v, View query_offsets, View key_offsets, Att
         }
       }
       product(n, {p.data, p.stride, 1}, values, call.columns(y, problem.first_query, problem.head),
-              [&](Index, Index last) { return Extent{0, problem.visible(last), d}; });
+              [&](Index first, Index last) {
+                return Extent{0, problem.visible(last), 0, problem.visible(first), d};
+              });
     });
   });
 }
 
-// dv_j = sum_i p_ij keep_ij dy_i
-// ds_ij = p_ij (keep_ij dy_i·v_j - dy_i·y_i): softmax's gradient, where sum_j p_ij keep_ij dy_i·v_j is dy_i·y_i
-// dq_i = scale sum_j ds_ij k_j, dk_j = scale sum_i ds_ij q_i
-void attention_backward(View q, View k, View v, View query_offsets, View key_offsets, AttentionOptions options,
-                        View y, View lse, View dy, View dq, View dk, View dv) {
+// With mean_i = dy_i·y_i, which is sum_j p_ij keep_ij dy_i·v_j, and softmax's gradient
+//   ds_ij = p_ij (keep_ij dy_i·v_j - mean_i):
+// dq_i = scale sum_j ds_ij k_j,  dk_j = scale sum_i ds_ij q_i,  dv_j = sum_i p_ij keep_ij dy_i
+void attention_backward(View q, View k, View v, View query_offsets, View key_offsets,
+                        AttentionOptions options, View y, View lse, View dy, View dq, View dk, View dv) {
   dispatch_floating("attention_backward", q.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const AttentionCall<T> call(q, query_offsets, key_offsets, options);
@@ -157,7 +160,8 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
       for (Index i = 0; i < n; ++i) {
         const Index visible = problem.visible(i), end = padded<T>(visible);
         T *p_row = p.row(i), *ds_row = ds.row(i);
-        exponentials(p, i, visible, scale, lse.as<T>() + (problem.first_query + i) * options.heads + problem.head);
+        exponentials(p, i, visible, scale,
+                     lse.as<T>() + (problem.first_query + i) * options.heads + problem.head);
         const T mean = dot(gradients.row(i), query_rows(y).row(i), d);
         if (options.dropout > 0) {
 #pragma omp simd
@@ -171,9 +175,12 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
         }
         std::fill(ds_row + visible, ds_row + ds.stride, T(0));
       }
-      product(n, {ds.data, ds.stride, 1}, keys, query_rows(dq),
-              [&](Index, Index last) { return Extent{0, problem.visible(last), d}; });
-      const auto viewers = [&](Index first, Index) { return Extent{problem.first_viewer(first), n, d}; };
+      product(n, {ds.data, ds.stride, 1}, keys, query_rows(dq), [&](Index first, Index last) {
+        return Extent{0, problem.visible(last), 0, problem.visible(first), d};
+      });
+      const auto viewers = [&](Index first, Index last) {
+        return Extent{problem.first_viewer(first), n, problem.first_viewer(last), n, d};
+      };
       product(m, {ds.data, 1, ds.stride}, queries, key_rows(dk), viewers);
       product(m, {p.data, 1, p.stride}, gradients, key_rows(dv), viewers);
     });

@@ -1,7 +1,6 @@
-// The pieces of packed attention. Each (sequence, head) is one small problem of n queries and m keys of width d, solved
-// by one thread in its own scratch: rows are copied out of the packed (T,D) into panels whose rows are padded to whole
-// vectors, and every product is a sum of scaled panel rows. So no loop has a remainder, and the order of every sum is
-// fixed whatever the threads do.
+// The pieces of packed attention. Each (sequence, head) is one small problem of n queries and m keys of width
+// d, solved by one thread in its own scratch. Panels have rows padded to whole vectors, and every product is
+// a sum of scaled panel rows: so no loop has a remainder, and a sum has one order whatever the threads do.
 #pragma once
 
 #include <algorithm>
@@ -60,7 +59,9 @@ struct AttentionProblem {
   /// Query i sees the keys j < visible(i): the queries are the sequence's last positions.
   Index visible(Index i) const { return causal ? std::clamp<Index>(keys - queries + i + 1, 0, keys) : keys; }
   /// Key j is seen by the queries i >= first_viewer(j).
-  Index first_viewer(Index j) const { return causal ? std::clamp<Index>(j - (keys - queries), 0, queries) : 0; }
+  Index first_viewer(Index j) const {
+    return causal ? std::clamp<Index>(j - (keys - queries), 0, queries) : 0;
+  }
 };
 
 /// What the problems of one call share.
@@ -123,25 +124,35 @@ struct Factors {
   Index row, step;
 };
 
-/// Which terms a group of rows needs: k in [first, last), and the columns [0, width) of the result.
+/// Which terms a group of rows needs: k in [first, last), of which all rows need [whole_first, whole_last),
+/// and the columns [0, width) of the result.
 struct Extent {
-  Index first, last, width;
+  Index first, last, whole_first, whole_last, width;
 };
 
-/// out_r = sum_k a_rk b_k for R rows at once: R independent sums hide the latency of each, and stay in registers.
+/// out_r = sum_k a_rk b_k for R rows at once: R independent sums hide the latency of each, and stay in
+/// registers. Where not all rows need a term, zeros are skipped: 0 * NaN would carry a masked NaN across.
 template <int R, class T>
 void weighted_rows(Factors<T> a, Panel<T> b, Extent extent, Panel<T> out) {
   for (Index start = 0; start < extent.width; start += kLanes<T>) {
     alignas(64) T sum[R][kLanes<T>] = {};
-    for (Index k = extent.first; k < extent.last; ++k) {
+    const auto add = [&](Index k, int r, T factor) {
       const T* row = b.row(k) + start;
-#pragma GCC unroll 4
+#pragma omp simd
+      for (Index l = 0; l < kLanes<T>; ++l) sum[r][l] += factor * row[l];
+    };
+    const auto add_some = [&](Index k) {
       for (int r = 0; r < R; ++r) {
         const T factor = a.data[r * a.row + k * a.step];
-#pragma omp simd
-        for (Index l = 0; l < kLanes<T>; ++l) sum[r][l] += factor * row[l];
+        if (factor != 0) add(k, r, factor);
       }
+    };
+    for (Index k = extent.first; k < extent.whole_first; ++k) add_some(k);
+    for (Index k = extent.whole_first; k < extent.whole_last; ++k) {
+#pragma GCC unroll 4
+      for (int r = 0; r < R; ++r) add(k, r, a.data[r * a.row + k * a.step]);
     }
+    for (Index k = extent.whole_last; k < extent.last; ++k) add_some(k);
     const Index count = std::min(kLanes<T>, extent.width - start);
     for (int r = 0; r < R; ++r) copy_row(sum[r], count, out.row(r) + start);
   }
@@ -171,7 +182,8 @@ Panel<T> padded_rows(Panel<T> x, Index rows, Index width, Scratch<T>& scratch) {
   return y;
 }
 
-/// y = x transposed, with the padding zeroed. The long loop is the inner one: a sequence often has a few rows only.
+/// y = x transposed, with the padding zeroed. The long loop is the inner one: a sequence often has a few rows
+/// only.
 template <class T>
 void copy_transposed(Panel<T> x, Index rows, Index width, Panel<T> y) {
   std::fill_n(y.data, width * y.stride, T(0));

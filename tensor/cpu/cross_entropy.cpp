@@ -33,7 +33,8 @@ void softmax_cross_entropy(View logits, View offsets, View items, View weights, 
   });
 }
 
-// dlogits_bi = dloss_b (W_b softmax(logits_b)_i - sum of weight_j over item_j = i), with W_b the sum of b's weights
+// dlogits_bi = dloss_b (W_b softmax(logits_b)_i - sum of weight_j over item_j = i), with W_b the sum of b's
+// weights
 void softmax_cross_entropy_backward(View logits, View offsets, View items, View weights, View lse, View dloss,
                                     View dlogits) {
   dispatch_floating("softmax_cross_entropy_backward", logits.dtype, [&](auto tag) {

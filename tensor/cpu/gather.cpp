@@ -16,14 +16,16 @@ void gather_rows(View x, View indices, View y) {
     using T = typename decltype(tag)::type;
     const Index width = x.size[1];
 #pragma omp parallel for schedule(static) if (count * width > kGrain)
-    for (Index t = 0; t < count; ++t) std::memcpy(y.as<T>() + t * width, x.as<T>() + index[t] * stride, bytes);
+    for (Index t = 0; t < count; ++t)
+      std::memcpy(y.as<T>() + t * width, x.as<T>() + index[t] * stride, bytes);
   });
 }
 
 // y_n = sum of x_t over indices_t = n, in the order of t
 //
-// A counting sort lists the rows t of every n; then each n is one thread's, who writes it once. So the sum has one
-// order whatever the threads do, nothing is added atomically, and only rows without a term are zeroed.
+// A counting sort lists the rows t of every n; then each n is one thread's, who writes it once. So the sum
+// has one order whatever the threads do, nothing is added atomically, and only rows without a term are
+// zeroed.
 void scatter_add_rows(View x, View indices, View y) {
   const Index count = indices.numel(), rows = y.size[0], width = y.size[1];
   const auto* index = indices.as<std::int32_t>();
@@ -32,7 +34,8 @@ void scatter_add_rows(View x, View indices, View y) {
   for (std::size_t n = 1; n < start.size(); ++n) start[n] += start[n - 1];
   // Placing t moves start[n] to the end of its list, which is where the list of n + 1 starts.
   for (Index t = 0; t < count; ++t) {
-    order[static_cast<std::size_t>(start[static_cast<std::size_t>(index[t])]++)] = static_cast<std::int32_t>(t);
+    order[static_cast<std::size_t>(start[static_cast<std::size_t>(index[t])]++)] =
+        static_cast<std::int32_t>(t);
   }
   dispatch_numeric("scatter_add_rows", y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -1,4 +1,5 @@
-// Philox for many blocks at once: the function of tensor/random.h, laid out so that the compiler vectorises it.
+// Philox for many blocks at once: the function of tensor/random.h, laid out so that the compiler vectorises
+// it.
 #pragma once
 
 #include "tensor/random.h"
@@ -17,8 +18,8 @@ struct alignas(64) PhiloxWords {
   std::uint32_t word[kPhiloxWords];  // word w of block l is word[4 l + w]
 };
 
-/// words[4 l … 4 l + 3] = philox(key, blocks[l]). The state is kept in 64-bit lanes, whose upper halves are rubbish
-/// except in a product: that spares the widening and narrowing around each multiply.
+/// words[4 l … 4 l + 3] = philox(key, blocks[l]). The state is kept in 64-bit lanes, whose upper halves are
+/// rubbish except in a product: that spares the widening and narrowing around each multiply.
 inline void philox_lanes(RandomKey key, const PhiloxBlocks& blocks, PhiloxWords& words) {
   constexpr std::uint64_t kLow = 0xFFFFFFFFu, kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
   constexpr std::uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;

@@ -7,7 +7,8 @@
 namespace fen::cpu {
 namespace {
 
-/// Calls body(words, start, count) for runs of up to kPhiloxWords elements: words.word[i] belongs to element start + i.
+/// Calls body(words, start, count) for runs of up to kPhiloxWords elements: words.word[i] belongs to element
+/// start + i.
 template <class Body>
 void for_each_run_of_words(RandomKey key, Index n, const Body& body) {
   const Index runs = (n + kPhiloxWords - 1) / kPhiloxWords;

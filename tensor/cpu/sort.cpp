@@ -14,8 +14,8 @@ namespace {
 template <class T>
 using Key = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
 
-/// An unsigned number in the order of x: a float's bits grow with it, once the sign is taken care of. -0 equals 0, and
-/// every NaN is the largest. Integers spare the comparison its special cases.
+/// An unsigned number in the order of x: a float's bits grow with it, once the sign is taken care of. -0
+/// equals 0, and every NaN is the largest. Integers spare the comparison its special cases.
 template <class T>
 Key<T> sort_key(T x) {
   using K = Key<T>;

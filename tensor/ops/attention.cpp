@@ -12,12 +12,13 @@ std::pair<Tensor, Tensor> checked(const char* op, const Tensor& q, const Tensor&
   check_floating(op, q);
   check_alike(op, q, k);
   check_alike(op, q, v);
-  check(q.rank() == 2 && k.rank() == 2 && q.size(1) == k.size(1), "[", op, "] q ", q.shape(), " and k ", k.shape(),
-        " must be (Tq,D) and (Tk,D) of one width D");
+  check(q.rank() == 2 && k.rank() == 2 && q.size(1) == k.size(1), "[", op, "] q ", q.shape(), " and k ",
+        k.shape(), " must be (Tq,D) and (Tk,D) of one width D");
   check_shape(op, "v", v, k.shape());
-  check(options.heads >= 1 && q.size(1) % options.heads == 0, "[", op, "] width ", q.size(1), " does not split into ",
-        options.heads, " heads");
-  check(options.dropout >= 0 && options.dropout < 1, "[", op, "] dropout = ", options.dropout, " is not in [0, 1)");
+  check(options.heads >= 1 && q.size(1) % options.heads == 0, "[", op, "] width ", q.size(1),
+        " does not split into ", options.heads, " heads");
+  check(options.dropout >= 0 && options.dropout < 1, "[", op, "] dropout = ", options.dropout,
+        " is not in [0, 1)");
   check(query_offsets.numel() == key_offsets.numel(), "[", op, "] query offsets ", query_offsets.shape(),
         " and key offsets ", key_offsets.shape(), " count different sequences");
   std::pair offsets{checked_offsets(op, "query offsets", query_offsets, q.size(0), q.device()),
@@ -32,17 +33,19 @@ std::pair<Tensor, Tensor> checked(const char* op, const Tensor& q, const Tensor&
 AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& query_offsets,
                           const Tensor& key_offsets, const AttentionOptions& options) {
   const auto [queries, keys] = checked("attention", q, k, v, query_offsets, key_offsets, options);
-  AttentionResult result{Tensor::empty(q.shape(), q.options()), Tensor::empty({q.size(0), options.heads}, q.options())};
+  AttentionResult result{Tensor::empty(q.shape(), q.options()),
+                         Tensor::empty({q.size(0), options.heads}, q.options())};
   kernels(q.device())
-      .attention(q.contiguous().view(), k.contiguous().view(), v.contiguous().view(), queries.view(), keys.view(),
-                 options, result.y.view(), result.lse.view());
+      .attention(q.contiguous().view(), k.contiguous().view(), v.contiguous().view(), queries.view(),
+                 keys.view(), options, result.y.view(), result.lse.view());
   return result;
 }
 
 // ds = p (keep dy·v - dy·y); dq = scale ds k, dk = scale ds^T q, dv = (p keep)^T dy
-AttentionGradients attention_backward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& query_offsets,
-                                      const Tensor& key_offsets, const AttentionOptions& options,
-                                      const AttentionResult& saved, const Tensor& dy) {
+AttentionGradients attention_backward(const Tensor& q, const Tensor& k, const Tensor& v,
+                                      const Tensor& query_offsets, const Tensor& key_offsets,
+                                      const AttentionOptions& options, const AttentionResult& saved,
+                                      const Tensor& dy) {
   constexpr const char* op = "attention_backward";
   const auto [queries, keys] = checked(op, q, k, v, query_offsets, key_offsets, options);
   check_alike(op, q, saved.y);

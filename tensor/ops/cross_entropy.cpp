@@ -14,8 +14,9 @@ SparseLabels checked_labels(const char* op, const Tensor& logits, const SparseLa
   check_dtype(op, labels.items, DType::i32);
   check(labels.items.rank() == 1, "[", op, "] items have shape ", labels.items.shape(), ", expected (E)");
   check_shape(op, "weights", labels.weights, labels.items.shape());
-  check(labels.offsets.rank() == 1 && labels.offsets.numel() == logits.size(0) + 1, "[", op, "] offsets have shape ",
-        labels.offsets.shape(), ", but logits ", logits.shape(), " need (", logits.size(0) + 1, ")");
+  check(labels.offsets.rank() == 1 && labels.offsets.numel() == logits.size(0) + 1, "[", op,
+        "] offsets have shape ", labels.offsets.shape(), ", but logits ", logits.shape(), " need (",
+        logits.size(0) + 1, ")");
   SparseLabels result{
       checked_offsets(op, "label offsets", labels.offsets, labels.items.numel(), logits.device()),
       labels.items.contiguous(), labels.weights.to(logits.dtype()).contiguous()};
@@ -52,8 +53,8 @@ Tensor softmax_cross_entropy_backward(const Tensor& logits, const SparseLabels& 
   Tensor dlogits = Tensor::empty(logits.shape(), logits.options());
   kernels(logits.device())
       .softmax_cross_entropy_backward(logits.contiguous().view(), sparse.offsets.view(), sparse.items.view(),
-                                      sparse.weights.view(), lse.contiguous().view(), dloss.contiguous().view(),
-                                      dlogits.view());
+                                      sparse.weights.view(), lse.contiguous().view(),
+                                      dloss.contiguous().view(), dlogits.view());
   return dlogits;
 }
 

@@ -39,7 +39,8 @@ Tensor gather_rows(const Tensor& x, const Tensor& indices) {
   shape.push_back(x.size(1));
   Tensor y = Tensor::empty(shape, x.options());
   const Tensor rows = x.strides()[1] == 1 ? x : x.contiguous();
-  kernels(x.device()).gather_rows(rows.view(), index.flatten().view(), y.reshape({index.numel(), x.size(1)}).view());
+  kernels(x.device())
+      .gather_rows(rows.view(), index.flatten().view(), y.reshape({index.numel(), x.size(1)}).view());
   return y;
 }
 
@@ -50,12 +51,13 @@ Tensor scatter_add_rows(const Tensor& x, const Tensor& indices, Index rows) {
   const Index width = x.size(-1);
   Shape expected = indices.shape();
   expected.push_back(width);
-  check(x.shape() == expected, "[scatter_add_rows] x has shape ", x.shape(), ", but indices ", indices.shape(),
-        " need ", expected);
+  check(x.shape() == expected, "[scatter_add_rows] x has shape ", x.shape(), ", but indices ",
+        indices.shape(), " need ", expected);
   const Tensor index = checked_indices("scatter_add_rows", x, indices, rows);
   Tensor y = Tensor::empty({rows, width}, x.options());
-  kernels(x.device()).scatter_add_rows(x.contiguous().reshape({index.numel(), width}).view(), index.flatten().view(),
-                                       y.view());
+  kernels(x.device())
+      .scatter_add_rows(x.contiguous().reshape({index.numel(), width}).view(), index.flatten().view(),
+                        y.view());
   return y;
 }
 
@@ -65,8 +67,9 @@ Tensor gather(const Tensor& x, const Tensor& indices, int axis) {
   const Tensor index = checked_indices("gather", x, indices, x.size(axis)).transpose(axis, -1).contiguous();
   Tensor y = Tensor::empty(index.shape(), x.options());
   if (y.numel() == 0) return y.transpose(axis, -1).contiguous();
-  kernels(x.device()).gather(axis_to_rows("gather", x, axis).view(), as_rows("gather", index).view(),
-                             as_rows("gather", y).view());
+  kernels(x.device())
+      .gather(axis_to_rows("gather", x, axis).view(), as_rows("gather", index).view(),
+              as_rows("gather", y).view());
   return y.transpose(axis, -1).contiguous();
 }
 
@@ -81,8 +84,9 @@ Tensor scatter_add(const Tensor& x, const Tensor& indices, Index size, int axis)
   shape[shape.rank() - 1] = size;
   if (x.numel() == 0) return Tensor::zeros(shape, x.options()).transpose(axis, -1).contiguous();
   Tensor y = Tensor::empty(shape, x.options());
-  kernels(x.device()).scatter_add(axis_to_rows("scatter_add", x, axis).view(),
-                                  axis_to_rows("scatter_add", index, axis).view(), as_rows("scatter_add", y).view());
+  kernels(x.device())
+      .scatter_add(axis_to_rows("scatter_add", x, axis).view(),
+                   axis_to_rows("scatter_add", index, axis).view(), as_rows("scatter_add", y).view());
   return y.transpose(axis, -1).contiguous();
 }
 

@@ -1,4 +1,5 @@
-// Printing like NumPy: nested brackets, columns of one width, and a long tensor shortened to the ends of its axes.
+// Printing like NumPy: nested brackets, columns of one width, and a long tensor shortened to the ends of its
+// axes.
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
@@ -62,7 +63,11 @@ class Printer {
     const bool scientific = largest >= 1e6 || (smallest < 1e-3 && largest > 0 && !whole);
     for (double value : values) {
       std::ostringstream cell;
-      cell << (scientific ? std::scientific : std::fixed) << std::setprecision(scientific ? 4 : whole ? 0 : 4) << value;
+      cell << (scientific ? std::scientific : std::fixed)
+           << std::setprecision(scientific ? 4
+                                : whole    ? 0
+                                           : 4)
+           << value;
       if (whole && !scientific && std::isfinite(value)) cell << '.';
       cells_.push_back(cell.str());
     }
@@ -87,7 +92,8 @@ class Printer {
     out << ']';
   }
 
-  /// A comma, and a new line after anything but a number; blank lines between blocks, as many as axes end there.
+  /// A comma, and a new line after anything but a number; blank lines between blocks, as many as axes end
+  /// there.
   void separate(std::ostream& out, int axis, bool innermost) const {
     out << ',';
     if (innermost) {

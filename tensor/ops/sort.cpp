@@ -22,18 +22,21 @@ Sorted sort(const Tensor& x, bool descending) {
   check(x.rank() >= 1, "[sort] needs at least one axis, got a scalar");
   Sorted result = empty_result("sort", x, x.size(-1));
   if (x.numel() == 0) return result;
-  kernels(x.device()).sort(as_rows("sort", x).view(), descending, as_rows("sort", result.values).view(),
-                           as_rows("sort", result.indices).view());
+  kernels(x.device())
+      .sort(as_rows("sort", x).view(), descending, as_rows("sort", result.values).view(),
+            as_rows("sort", result.indices).view());
   return result;
 }
 
 Sorted topk(const Tensor& x, Index k) {
   check(x.rank() >= 1, "[topk] needs at least one axis, got a scalar");
-  check(k >= 0 && k <= x.size(-1), "[topk] k = ", k, " is not in 0 … ", x.size(-1), ", the size of the last axis");
+  check(k >= 0 && k <= x.size(-1), "[topk] k = ", k, " is not in 0 … ", x.size(-1),
+        ", the size of the last axis");
   Sorted result = empty_result("topk", x, k);
   if (result.values.numel() == 0) return result;
-  kernels(x.device()).topk(as_rows("topk", x).view(), as_rows("topk", result.values).view(),
-                           as_rows("topk", result.indices).view());
+  kernels(x.device())
+      .topk(as_rows("topk", x).view(), as_rows("topk", result.values).view(),
+            as_rows("topk", result.indices).view());
   return result;
 }
 

@@ -1,13 +1,13 @@
 // What the tests of plain tensors share.
 #pragma once
 
-#include <doctest/doctest.h>
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
+
+#include <doctest/doctest.h>
+#include <omp.h>
 
 #include "tensor/ops.h"
 
@@ -20,12 +20,18 @@ inline constexpr TensorOptions kF64{DType::f64, {}};
 /// The elements as double, row major.
 inline std::vector<double> list(const Tensor& x) { return x.to(DType::f64).to_vector<double>(); }
 
-inline Tensor f32(std::initializer_list<float> values, const Shape& shape) { return Tensor::from(values, shape); }
-inline Tensor f64(std::initializer_list<double> values, const Shape& shape) { return Tensor::from(values, shape); }
+inline Tensor f32(std::initializer_list<float> values, const Shape& shape) {
+  return Tensor::from(values, shape);
+}
+inline Tensor f64(std::initializer_list<double> values, const Shape& shape) {
+  return Tensor::from(values, shape);
+}
 inline Tensor i32(std::initializer_list<std::int32_t> values) {
   return Tensor::from(values, {static_cast<Index>(values.size())});
 }
-inline Tensor f64(std::initializer_list<double> values) { return f64(values, {static_cast<Index>(values.size())}); }
+inline Tensor f64(std::initializer_list<double> values) {
+  return f64(values, {static_cast<Index>(values.size())});
+}
 
 /// Standard normal numbers; another stream, other numbers.
 inline Tensor random(const Shape& shape, std::uint64_t stream, DType dtype = DType::f64) {

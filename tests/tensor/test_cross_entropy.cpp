@@ -6,13 +6,12 @@ using namespace fen::test;
 namespace {
 
 /// Three rows over 7 items: one hard label, a soft one with a repeated item, none at all.
-SparseLabels labels() {
-  return {i32({0, 1, 5, 5}), i32({3, 0, 6, 2, 6}), f64({1, 0.5, 0.25, 0.75, -0.125})};
-}
+SparseLabels labels() { return {i32({0, 1, 5, 5}), i32({3, 0, 6, 2, 6}), f64({1, 0.5, 0.25, 0.75, -0.125})}; }
 
 Tensor dense(const SparseLabels& sparse, Index rows, Index n) {
   std::vector<double> values(static_cast<std::size_t>(rows * n));
-  const auto offsets = sparse.offsets.to_vector<std::int32_t>(), items = sparse.items.to_vector<std::int32_t>();
+  const auto offsets = sparse.offsets.to_vector<std::int32_t>(),
+             items = sparse.items.to_vector<std::int32_t>();
   const auto weights = list(sparse.weights);
   for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
     for (auto j = static_cast<std::size_t>(offsets[b]); j < static_cast<std::size_t>(offsets[b + 1]); ++j) {
@@ -47,16 +46,20 @@ TEST_CASE("softmax_cross_entropy equals its composition") {
     check_close(softmax_cross_entropy_backward(logits, labels(), result.lse, dloss),
                 dloss.unsqueeze(1) * (weight * softmax(logits) - targets), tolerance);
     check_close(softmax_cross_entropy(strided(logits), {strided(labels().offsets), strided(labels().items),
-                                                        strided(labels().weights)}).loss,
+                                                        strided(labels().weights)})
+                    .loss,
                 result.loss, 0);
   }
 }
 
 TEST_CASE("softmax_cross_entropy: backward is the derivative") {
   const Tensor logits = random({3, 7}, 1), dloss = random({3}, 2);
-  const auto loss = [&](const Tensor& x) { return sum(softmax_cross_entropy(x, labels()).loss * dloss).item(); };
+  const auto loss = [&](const Tensor& x) {
+    return sum(softmax_cross_entropy(x, labels()).loss * dloss).item();
+  };
   const Tensor lse = softmax_cross_entropy(logits, labels()).lse;
-  check_close(softmax_cross_entropy_backward(logits, labels(), lse, dloss), numeric_gradient(loss, logits), 1e-8);
+  check_close(softmax_cross_entropy_backward(logits, labels(), lse, dloss), numeric_gradient(loss, logits),
+              1e-8);
 }
 
 TEST_CASE("softmax_cross_entropy: extreme logits") {
@@ -76,8 +79,8 @@ TEST_CASE("softmax_cross_entropy: extreme logits") {
 TEST_CASE("softmax_cross_entropy: sizes, empty batches and threads") {
   const SparseLabels none{i32({0}), i32({}), Tensor::empty({0})};
   CHECK(softmax_cross_entropy(Tensor::empty({0, 5}), none).loss.shape() == Shape{0});
-  CHECK(softmax_cross_entropy_backward(Tensor::empty({0, 5}), none, Tensor::empty({0}), Tensor::empty({0})).shape() ==
-        Shape{0, 5});
+  CHECK(softmax_cross_entropy_backward(Tensor::empty({0, 5}), none, Tensor::empty({0}), Tensor::empty({0}))
+            .shape() == Shape{0, 5});
   check_close(softmax_cross_entropy(f32({3}, {1, 1}), {i32({0, 1}), i32({0}), f32({1}, {1})}).loss, {0}, 0);
 
   const Tensor logits = random({64, 1201}, 1, DType::f32);
@@ -89,7 +92,8 @@ TEST_CASE("softmax_cross_entropy: sizes, empty batches and threads") {
   const SparseLabels hard{Tensor::from(offsets, {65}), Tensor::from(items, {64}), Tensor::ones({64})};
   const auto run = [&] {
     const CrossEntropyResult result = softmax_cross_entropy(logits, hard);
-    return std::pair{result.loss, softmax_cross_entropy_backward(logits, hard, result.lse, Tensor::ones({64}))};
+    return std::pair{result.loss,
+                     softmax_cross_entropy_backward(logits, hard, result.lse, Tensor::ones({64}))};
   };
   const auto one = with_threads(1, run), two = with_threads(2, run);
   CHECK(same_bits(one.first, two.first));
@@ -111,16 +115,20 @@ TEST_CASE("softmax_cross_entropy: errors") {
   CHECK(call(i32({0, 2}), i32({0, 1}), ones) ==
         "[softmax_cross_entropy] offsets have shape (2), but logits (2,3) need (3)");
   CHECK(call(i32({0, 2, 1}), i32({0, 1}), ones) ==
-        "[softmax_cross_entropy] label offsets fall from 2 to 1 at row 1; they must be the running total of the "
+        "[softmax_cross_entropy] label offsets fall from 2 to 1 at row 1; they must be the running total of "
+        "the "
         "lengths");
   CHECK(call(i32({0, 1, 1}), i32({0, 1}), ones) ==
         "[softmax_cross_entropy] label offsets end at 1, but there are 2 entries");
   CHECK(call(i32({0, 1, 2}), i32({0, 1}), Tensor::ones({3})) ==
         "[softmax_cross_entropy] weights has shape (3), expected (2)");
-  CHECK(call(i32({0, 1, 2}), ones, ones) == "[softmax_cross_entropy] needs i32, got f32; convert with .to(dtype)");
-  CHECK(error_of([&] { softmax_cross_entropy(ones, {i32({0}), i32({}), ones}); }) ==
-        "[softmax_cross_entropy] logits have shape (2), expected (B,N)");
+  CHECK(call(i32({0, 1, 2}), ones, ones) ==
+        "[softmax_cross_entropy] needs i32, got f32; convert with .to(dtype)");
   CHECK(error_of([&] {
-          softmax_cross_entropy_backward(logits, {i32({0, 1, 2}), i32({0, 1}), ones}, Tensor::ones({3}), ones);
-        }) == "[softmax_cross_entropy_backward] lse has shape (3), expected (2)");
+          softmax_cross_entropy(ones, {i32({0}), i32({}), ones});
+        }) == "[softmax_cross_entropy] logits have shape (2), expected (B,N)");
+  CHECK(
+      error_of([&] {
+        softmax_cross_entropy_backward(logits, {i32({0, 1, 2}), i32({0, 1}), ones}, Tensor::ones({3}), ones);
+      }) == "[softmax_cross_entropy_backward] lse has shape (3), expected (2)");
 }

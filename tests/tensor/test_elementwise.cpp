@@ -23,16 +23,20 @@ const UnaryCase kUnary[] = {
     {UnaryOp::sign, "sign", [](double x) { return x < 0 ? -1.0 : 1.0; }, [](double) { return 0.0; }},
     {UnaryOp::exp, "exp", [](double x) { return std::exp(x); }, [](double x) { return std::exp(x); }},
     {UnaryOp::log, "log", [](double x) { return std::log(x); }, [](double x) { return 1 / x; }, true},
-    {UnaryOp::sqrt, "sqrt", [](double x) { return std::sqrt(x); }, [](double x) { return 0.5 / std::sqrt(x); }, true},
-    {UnaryOp::reciprocal, "reciprocal", [](double x) { return 1 / x; }, [](double x) { return -1 / (x * x); }, true},
+    {UnaryOp::sqrt, "sqrt", [](double x) { return std::sqrt(x); },
+     [](double x) { return 0.5 / std::sqrt(x); }, true},
+    {UnaryOp::reciprocal, "reciprocal", [](double x) { return 1 / x; }, [](double x) { return -1 / (x * x); },
+     true},
     {UnaryOp::square, "square", [](double x) { return x * x; }, [](double x) { return 2 * x; }},
     {UnaryOp::tanh, "tanh", [](double x) { return std::tanh(x); },
      [](double x) { return 1 - std::tanh(x) * std::tanh(x); }},
     {UnaryOp::erf, "erf", [](double x) { return std::erf(x); },
      [](double x) { return 2 / std::sqrt(M_PI) * std::exp(-x * x); }},
     {UnaryOp::sigmoid, "sigmoid", logistic, [](double x) { return logistic(x) * (1 - logistic(x)); }},
-    {UnaryOp::relu, "relu", [](double x) { return x > 0 ? x : 0; }, [](double x) { return x > 0 ? 1.0 : 0.0; }},
-    {UnaryOp::gelu, "gelu", [](double x) { return x * phi(x); }, [](double x) { return phi(x) + x * density(x); }},
+    {UnaryOp::relu, "relu", [](double x) { return x > 0 ? x : 0; },
+     [](double x) { return x > 0 ? 1.0 : 0.0; }},
+    {UnaryOp::gelu, "gelu", [](double x) { return x * phi(x); },
+     [](double x) { return phi(x) + x * density(x); }},
 };
 
 Tensor apply(const Tensor& x, double (*f)(double)) {
@@ -57,7 +61,8 @@ TEST_CASE("unary: values and derivatives, f32 and f64, plain and strided") {
       check_close(unary_backward(c.op, x, y, dy), apply(x, c.derivative) * dy.to(DType::f64), tolerance);
       check_close(unary(c.op, strided(x)), y, tolerance);
       check_close(unary(c.op, x.t()), y.t(), tolerance);
-      check_close(unary_backward(c.op, strided(x), strided(y), strided(dy)), unary_backward(c.op, x, y, dy), tolerance);
+      check_close(unary_backward(c.op, strided(x), strided(y), strided(dy)), unary_backward(c.op, x, y, dy),
+                  tolerance);
       CHECK(unary(c.op, Tensor::empty({0, 3}, {dtype, {}})).shape() == Shape{0, 3});
       const Tensor one = x.select(0, 0).select(0, 0);
       check_close(unary(c.op, one), apply(one, c.expected), tolerance);
@@ -196,7 +201,8 @@ TEST_CASE("compare, logical, where") {
   CHECK(eq(a, b).dtype() == DType::boolean);
   check_close(compare(CompareOp::ge, i32({1, 2, 3}), 2), {0, 1, 1}, 0);
   check_close(eq(i32({0, 1}).unsqueeze(1), i32({0, 1, 1})), {1, 0, 0, 0, 1, 1}, 0);
-  const Tensor p = Tensor::from({true, true, false, false}, {4}), q = Tensor::from({true, false, true, false}, {4});
+  const Tensor p = Tensor::from({true, true, false, false}, {4}),
+               q = Tensor::from({true, false, true, false}, {4});
   check_close(logical_and(p, q), {1, 0, 0, 0}, 0);
   check_close(logical_or(p, q), {1, 1, 1, 0}, 0);
   check_close(logical_not(p), {0, 0, 1, 1}, 0);
@@ -220,22 +226,28 @@ TEST_CASE("concat and stack") {
   check_close(stack(parts), {1, 2, 3, 4}, 0);
   check_close(stack(parts, -1), {1, 3, 2, 4}, 0);
   CHECK(error_of([] { concat(std::span<const Tensor>()); }) == "[concat] of no tensors has no shape");
-  CHECK(error_of([&] { concat({a, f64({1}, {1, 1})}); }) == "[concat] along axis 0: (1,1) does not fit (1,2)");
+  CHECK(error_of([&] {
+          concat({a, f64({1}, {1, 1})});
+        }) == "[concat] along axis 0: (1,1) does not fit (1,2)");
   CHECK(error_of([&] { concat({a, f64({1})}); }) == "[concat] along axis 0: (1) does not fit (1,2)");
-  CHECK(error_of([&] { concat({a, a.to(DType::f32)}); }) ==
-        "[concat] dtypes differ: f64 and f32; convert one with .to(dtype)");
+  CHECK(error_of([&] {
+          concat({a, a.to(DType::f32)});
+        }) == "[concat] dtypes differ: f64 and f32; convert one with .to(dtype)");
 }
 
 TEST_CASE("elementwise: errors") {
   const Tensor x = Tensor::ones({2, 3}), flag = Tensor::from({true}, {1});
   CHECK(error_of([&] { x + Tensor::ones({4}); }) ==
-        "[add] shapes do not broadcast: (2,3) and (4) differ in axis -1; each pair of sizes must be equal or hold a 1");
-  CHECK(error_of([&] { x * x.to(DType::f64); }) == "[mul] dtypes differ: f32 and f64; convert one with .to(dtype)");
+        "[add] shapes do not broadcast: (2,3) and (4) differ in axis -1; each pair of sizes must be equal or "
+        "hold a 1");
+  CHECK(error_of([&] { x* x.to(DType::f64); }) ==
+        "[mul] dtypes differ: f32 and f64; convert one with .to(dtype)");
   CHECK(error_of([&] { flag - flag; }) == "[sub] needs numbers, got bool; convert with .to(DType::f32)");
   CHECK(error_of([&] { i32({1}) / i32({1}); }) == "[div] of i32 would round; convert with .to(DType::f32)");
   CHECK(error_of([&] { exp(i32({1})); }) == "[exp] needs f32 or f64, got i32; convert with .to(DType::f32)");
   CHECK(error_of([&] { neg(flag); }) == "[neg] needs f32 or f64, got bool; convert with .to(DType::f32)");
-  CHECK(error_of([&] { i32({1}) * 0.5; }) == "[affine] 0.5 * i32 + 0 is no integer; convert with .to(DType::f32)");
+  CHECK(error_of([&] { i32({1}) * 0.5; }) ==
+        "[affine] 0.5 * i32 + 0 is no integer; convert with .to(DType::f32)");
   CHECK(error_of([&] { flag * 2.0; }) == "[affine] needs a number, got bool; convert with .to(DType::f32)");
   CHECK(error_of([&] { lt(x, i32({1})); }) == "[lt] dtypes differ: f32 and i32; convert one with .to(dtype)");
   CHECK(error_of([&] { logical_and(x, x); }) == "[logical_and] needs bool, got f32; convert with .to(dtype)");

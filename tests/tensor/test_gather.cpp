@@ -8,7 +8,8 @@ namespace {
 Tensor random_indices(const Shape& shape, Index limit, std::uint64_t stream) {
   RandomSequence sequence({1, stream});
   std::vector<std::int32_t> values(static_cast<std::size_t>(shape.numel()));
-  for (std::int32_t& value : values) value = static_cast<std::int32_t>(sequence.below(static_cast<std::uint32_t>(limit)));
+  for (std::int32_t& value : values)
+    value = static_cast<std::int32_t>(sequence.below(static_cast<std::uint32_t>(limit)));
   return Tensor::from(values, shape);
 }
 
@@ -19,7 +20,8 @@ Tensor scatter_rows_naive(const Tensor& x, const Tensor& indices, Index rows) {
   std::vector<double> y(static_cast<std::size_t>(rows * width));
   for (std::size_t t = 0; t < index.size(); ++t) {
     for (Index d = 0; d < width; ++d) {
-      y[static_cast<std::size_t>(index[t] * width + d)] += in[t * static_cast<std::size_t>(width) + static_cast<std::size_t>(d)];
+      y[static_cast<std::size_t>(index[t] * width + d)] +=
+          in[t * static_cast<std::size_t>(width) + static_cast<std::size_t>(d)];
     }
   }
   return Tensor::from(y, {rows, width});
@@ -55,8 +57,10 @@ TEST_CASE("scatter_add_rows") {
   check_close(scatter_add_rows(x, i32({1, 3, 1}), 4), {0, 0, 6, 8, 0, 0, 3, 4}, 0);
   check_close(scatter_add_rows(x.to(DType::i32), i32({0, 0, 0}), 1), {9, 12}, 0);
   check_close(scatter_add_rows(x.reshape({3, 1, 2}), i32({1, 0, 1}).reshape({3, 1}), 2), {3, 4, 6, 8}, 0);
-  check_close(scatter_add_rows(Tensor::empty({0, 2}), Tensor::empty({0}, {DType::i32, {}}), 2), {0, 0, 0, 0}, 0);
-  CHECK(scatter_add_rows(Tensor::empty({0, 2}), Tensor::empty({0}, {DType::i32, {}}), 0).shape() == Shape{0, 2});
+  check_close(scatter_add_rows(Tensor::empty({0, 2}), Tensor::empty({0}, {DType::i32, {}}), 2), {0, 0, 0, 0},
+              0);
+  CHECK(scatter_add_rows(Tensor::empty({0, 2}), Tensor::empty({0}, {DType::i32, {}}), 0).shape() ==
+        Shape{0, 2});
   CHECK(scatter_add_rows(Tensor::empty({3, 0}), i32({0, 1, 1}), 2).shape() == Shape{2, 0});
   check_close(scatter_add_rows(strided(x), strided(i32({1, 0, 1})), 2), {3, 4, 6, 8}, 0);
   for (DType dtype : {DType::f32, DType::f64}) {
@@ -97,15 +101,18 @@ TEST_CASE("gather along an axis") {
     for (Index k = 0; k < 5; ++k) {
       for (Index b = 0; b < 3; ++b) {
         const auto at = static_cast<Index>(picks.select(0, a).select(0, k).select(0, b).item());
-        CHECK(y.select(0, a).select(0, k).select(0, b).item() == cube.select(0, a).select(0, at).select(0, b).item());
+        CHECK(y.select(0, a).select(0, k).select(0, b).item() ==
+              cube.select(0, a).select(0, at).select(0, b).item());
       }
     }
   }
 }
 
 TEST_CASE("scatter_add is gather transposed") {
-  check_close(scatter_add(f64({1, 2, 3, 4}, {2, 2}), i32({0, 0, 2, 0}).reshape({2, 2}), 3), {3, 0, 0, 4, 0, 3}, 0);
-  check_close(scatter_add(Tensor::empty({2, 0}), Tensor::empty({2, 0}, {DType::i32, {}}), 2), {0, 0, 0, 0}, 0);
+  check_close(scatter_add(f64({1, 2, 3, 4}, {2, 2}), i32({0, 0, 2, 0}).reshape({2, 2}), 3),
+              {3, 0, 0, 4, 0, 3}, 0);
+  check_close(scatter_add(Tensor::empty({2, 0}), Tensor::empty({2, 0}, {DType::i32, {}}), 2), {0, 0, 0, 0},
+              0);
   for (int axis : {0, 1, -1}) {
     Shape shape{3, 4, 5};
     shape[normalize_axis("test", axis, 3)] = 6;
@@ -113,7 +120,8 @@ TEST_CASE("scatter_add is gather transposed") {
     const Tensor index = random_indices(shape, x.size(axis), 7);
     const Tensor scattered = scatter_add(u, index, x.size(axis), axis);
     CHECK(scattered.shape() == x.shape());
-    CHECK(sum(gather(x, index, axis) * u).item() == doctest::Approx(sum(x * scattered).item()).epsilon(1e-12));
+    CHECK(sum(gather(x, index, axis) * u).item() ==
+          doctest::Approx(sum(x * scattered).item()).epsilon(1e-12));
     check_close(scatter_add(strided(u), strided(index), x.size(axis), axis), scattered, 0);
   }
 }
@@ -139,13 +147,20 @@ TEST_CASE("gather: errors") {
         "[gather_rows] x has shape (6), expected a matrix (N,D)");
   CHECK(error_of([&] { gather_rows(x, f64({0})); }) ==
         "[gather_rows] indices are f64, expected i32; convert with .to(DType::i32)");
-  CHECK(error_of([&] { scatter_add_rows(x, i32({0, 1}), 4); }) ==
-        "[scatter_add_rows] x has shape (3,2), but indices (2) need (2,2)");
-  CHECK(error_of([&] { scatter_add_rows(x, i32({0, 1, 4}), 4); }) == "[scatter_add_rows] index 4 is not in [0, 4)");
-  CHECK(error_of([&] { scatter_add_rows(x.to(DType::boolean), i32({0, 1, 0}), 4); }) ==
-        "[scatter_add_rows] needs a number, got bool; convert with .to(DType::f32)");
-  CHECK(error_of([&] { gather(x, i32({0, 1})); }) == "[gather] indices (2) and x (3,2) may differ in axis 1 only");
+  CHECK(error_of([&] {
+          scatter_add_rows(x, i32({0, 1}), 4);
+        }) == "[scatter_add_rows] x has shape (3,2), but indices (2) need (2,2)");
+  CHECK(error_of([&] {
+          scatter_add_rows(x, i32({0, 1, 4}), 4);
+        }) == "[scatter_add_rows] index 4 is not in [0, 4)");
+  CHECK(error_of([&] {
+          scatter_add_rows(x.to(DType::boolean), i32({0, 1, 0}), 4);
+        }) == "[scatter_add_rows] needs a number, got bool; convert with .to(DType::f32)");
+  CHECK(error_of([&] {
+          gather(x, i32({0, 1}));
+        }) == "[gather] indices (2) and x (3,2) may differ in axis 1 only");
   CHECK(error_of([&] { gather(x, i32({0, 1, 2}).reshape({3, 1})); }) == "[gather] index 2 is not in [0, 2)");
   CHECK(error_of([&] { gather(x, i32({0}), 2); }) == "[gather] axis 2 is out of range for rank 2");
-  CHECK(error_of([&] { scatter_add(x, i32({0}), 2); }) == "[scatter_add] x (3,2) and indices (1) must have one shape");
+  CHECK(error_of([&] { scatter_add(x, i32({0}), 2); }) ==
+        "[scatter_add] x (3,2) and indices (1) must have one shape");
 }

@@ -43,15 +43,18 @@ TEST_CASE("layer_norm: backward is the derivative") {
   const LayerNormResult saved = layer_norm(x, weight, bias, 1e-5);
   const LayerNormGradients result = layer_norm_backward(x, weight, saved, dy);
   check_close(result.dx, numeric_gradient([&](const Tensor& at) { return loss(at, weight, bias); }, x), 1e-7);
-  check_close(result.dweight, numeric_gradient([&](const Tensor& at) { return loss(x, at, bias); }, weight), 1e-7);
-  check_close(result.dbias, numeric_gradient([&](const Tensor& at) { return loss(x, weight, at); }, bias), 1e-7);
-  const LayerNormGradients from_strided = layer_norm_backward(strided(x), strided(weight), saved, strided(dy));
+  check_close(result.dweight, numeric_gradient([&](const Tensor& at) { return loss(x, at, bias); }, weight),
+              1e-7);
+  check_close(result.dbias, numeric_gradient([&](const Tensor& at) { return loss(x, weight, at); }, bias),
+              1e-7);
+  const LayerNormGradients from_strided =
+      layer_norm_backward(strided(x), strided(weight), saved, strided(dy));
   check_close(from_strided.dx, result.dx, 1e-13);
   check_close(from_strided.dweight, result.dweight, 1e-13);
   const Tensor single = x.to(DType::f32);
-  const LayerNormGradients in_f32 =
-      layer_norm_backward(single, weight.to(DType::f32),
-                          layer_norm(single, weight.to(DType::f32), bias.to(DType::f32), 1e-5), dy.to(DType::f32));
+  const LayerNormGradients in_f32 = layer_norm_backward(
+      single, weight.to(DType::f32), layer_norm(single, weight.to(DType::f32), bias.to(DType::f32), 1e-5),
+      dy.to(DType::f32));
   check_close(in_f32.dx, result.dx, 1e-4);
   check_close(in_f32.dweight, result.dweight, 1e-4);
   check_close(in_f32.dbias, result.dbias, 1e-5);
@@ -75,8 +78,8 @@ TEST_CASE("layer_norm: extremes and empty") {
   const Tensor far = f32({10001, 10003}, {1, 2}), one = Tensor::ones({2}), zero = Tensor::zeros({2});
   check_close(layer_norm(far, one, zero, 0).y, {-1, 1}, 1e-6);
   check_close(layer_norm(f32({7, 7}, {1, 2}), one, zero, 1e-5).y, {0, 0}, 0);
-  check_close(layer_norm(f32({static_cast<float>(kNan), 1, 2, 4}, {2, 2}), one, zero, 1e-12).y, {kNan, kNan, -1, 1},
-              1e-6);
+  check_close(layer_norm(f32({static_cast<float>(kNan), 1, 2, 4}, {2, 2}), one, zero, 1e-12).y,
+              {kNan, kNan, -1, 1}, 1e-6);
   CHECK(layer_norm(Tensor::empty({0, 2}), one, zero, 1e-5).y.shape() == Shape{0, 2});
   const LayerNormGradients none = layer_norm_backward(
       Tensor::empty({0, 2}), one, layer_norm(Tensor::empty({0, 2}), one, zero, 1e-5), Tensor::empty({0, 2}));
@@ -88,12 +91,15 @@ TEST_CASE("layer_norm: errors") {
   const Tensor x = Tensor::ones({2, 3}), w = Tensor::ones({3});
   CHECK(error_of([&] { layer_norm(x, Tensor::ones({2}), w, 1e-5); }) ==
         "[layer_norm] weight has shape (2), expected (3)");
-  CHECK(error_of([&] { layer_norm(x, w, Tensor::ones({1}), 1e-5); }) == "[layer_norm] bias has shape (1), expected (3)");
+  CHECK(error_of([&] { layer_norm(x, w, Tensor::ones({1}), 1e-5); }) ==
+        "[layer_norm] bias has shape (1), expected (3)");
   CHECK(error_of([&] { layer_norm(x, w, w.to(DType::f64), 1e-5); }) ==
         "[layer_norm] dtypes differ: f32 and f64; convert one with .to(dtype)");
-  CHECK(error_of([&] { layer_norm(Tensor::empty({2, 0}), w, w, 1e-5); }) ==
-        "[layer_norm] needs a last axis that is not empty, got (2,0)");
+  CHECK(error_of([&] {
+          layer_norm(Tensor::empty({2, 0}), w, w, 1e-5);
+        }) == "[layer_norm] needs a last axis that is not empty, got (2,0)");
   CHECK(error_of([&] { layer_norm(Tensor::scalar(1), w, w, 1e-5); }).find("[layer_norm]") == 0);
   const LayerNormResult saved = layer_norm(x, w, w, 1e-5);
-  CHECK(error_of([&] { layer_norm_backward(x, w, saved, w); }) == "[layer_norm] dy has shape (3), expected (2,3)");
+  CHECK(error_of([&] { layer_norm_backward(x, w, saved, w); }) ==
+        "[layer_norm] dy has shape (3), expected (2,3)");
 }

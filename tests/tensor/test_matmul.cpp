@@ -13,7 +13,8 @@ Tensor naive(const Tensor& a, const Tensor& b) {
   for (Index i = 0; i < m; ++i) {
     for (Index j = 0; j < n; ++j) {
       for (Index e = 0; e < k; ++e) {
-        y[static_cast<std::size_t>(i * n + j)] += x[static_cast<std::size_t>(i * k + e)] * w[static_cast<std::size_t>(e * n + j)];
+        y[static_cast<std::size_t>(i * n + j)] +=
+            x[static_cast<std::size_t>(i * k + e)] * w[static_cast<std::size_t>(e * n + j)];
       }
     }
   }
@@ -33,11 +34,16 @@ TEST_CASE("matmul: by hand") {
 
 TEST_CASE("matmul: every layout of both sides") {
   for (DType dtype : {DType::f32, DType::f64}) {
-    for (const auto& [m, k, n] : {std::array<Index, 3>{5, 7, 3}, {1, 9, 4}, {6, 1, 5}, {8, 3, 1}, {1, 1, 6}, {67, 33, 65}}) {
+    for (const auto& [m, k, n] :
+         {std::array<Index, 3>{5, 7, 3}, {1, 9, 4}, {6, 1, 5}, {8, 3, 1}, {1, 1, 6}, {67, 33, 65}}) {
       const Tensor a = random({m, k}, 1, dtype), b = random({k, n}, 2, dtype), y = naive(a, b);
       const auto layouts = [](const Tensor& x) {
-        return std::vector<Tensor>{x, x.t().contiguous().t(), strided(x), strided(x.t()).t(),
-                                   concat({x, x}, 1).slice(1, 0, x.size(1)), concat({x, x}, 0).slice(0, 0, x.size(0))};
+        return std::vector<Tensor>{x,
+                                   x.t().contiguous().t(),
+                                   strided(x),
+                                   strided(x.t()).t(),
+                                   concat({x, x}, 1).slice(1, 0, x.size(1)),
+                                   concat({x, x}, 0).slice(0, 0, x.size(0))};
       };
       for (const Tensor& left : layouts(a)) {
         for (const Tensor& right : layouts(b)) check_close(matmul(left, right), y, tolerance(dtype));
@@ -62,14 +68,14 @@ TEST_CASE("matmul: batches") {
       const Tensor xs = x.expand({2, 3, 4, 5}), ws = w.expand({2, 3, 5, 6});
       for (Index i = 0; i < 2; ++i) {
         for (Index j = 0; j < 3; ++j) {
-          check_close(y.select(0, i).select(0, j), naive(xs.select(0, i).select(0, j), ws.select(0, i).select(0, j)),
-                      tolerance(dtype));
+          check_close(y.select(0, i).select(0, j),
+                      naive(xs.select(0, i).select(0, j), ws.select(0, i).select(0, j)), tolerance(dtype));
         }
       }
     };
     check_batches(a, b);
-    check_batches(a, b.select(0, 0).select(0, 0));                  // one right side for all
-    check_batches(a, b.slice(0, 0, 1));                             // axes of size 1 stretch
+    check_batches(a, b.select(0, 0).select(0, 0));  // one right side for all
+    check_batches(a, b.slice(0, 0, 1));             // axes of size 1 stretch
     check_batches(a.slice(1, 1, 2), b.slice(0, 1, 2));
     check_batches(a.select(0, 1), b);
     check_batches(strided(a), b.t().contiguous().t());
@@ -92,13 +98,18 @@ TEST_CASE("matmul: NaN and infinity pass through") {
 
 TEST_CASE("matmul: errors") {
   const Tensor x = Tensor::ones({2, 3});
-  CHECK(error_of([&] { matmul(x, x); }) == "[matmul] inner sizes differ: (2,3) x (2,3); transpose one of them?");
+  CHECK(error_of([&] { matmul(x, x); }) ==
+        "[matmul] inner sizes differ: (2,3) x (2,3); transpose one of them?");
   CHECK(error_of([&] { matmul(x, Tensor::ones({3})); }) ==
         "[matmul] needs two axes each: (2,3) x (3); reshape a vector to a matrix");
-  CHECK(error_of([&] { matmul(x, Tensor::ones({3, 2}, kF64)); }) ==
-        "[matmul] dtypes differ: f32 and f64; convert one with .to(dtype)");
+  CHECK(error_of([&] {
+          matmul(x, Tensor::ones({3, 2}, kF64));
+        }) == "[matmul] dtypes differ: f32 and f64; convert one with .to(dtype)");
   CHECK(error_of([&] { matmul(x.to(DType::i32), x.to(DType::i32)); }) ==
         "[matmul] needs f32 or f64, got i32; convert with .to(DType::f32)");
-  CHECK(error_of([&] { matmul(Tensor::ones({2, 1, 1}), Tensor::ones({3, 1, 1})); }) ==
-        "[matmul] shapes do not broadcast: (2) and (3) differ in axis -1; each pair of sizes must be equal or hold a 1");
+  CHECK(error_of([&] {
+          matmul(Tensor::ones({2, 1, 1}), Tensor::ones({3, 1, 1}));
+        }) ==
+        "[matmul] shapes do not broadcast: (2) and (3) differ in axis -1; each pair of sizes must be equal "
+        "or hold a 1");
 }

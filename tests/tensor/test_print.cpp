@@ -29,7 +29,8 @@ TEST_CASE("print: long axes keep their ends") {
         " [2500, 2501, 2502, ..., 4997, 4998, 4999]] i32 (2,2500)");
   const std::string tall = str(Tensor::arange(2000).reshape({1000, 2}));
   CHECK(tall ==
-        "[[   0,    1],\n [   2,    3],\n [   4,    5],\n ...,\n [1994, 1995],\n [1996, 1997],\n [1998, 1999]] i32 "
+        "[[   0,    1],\n [   2,    3],\n [   4,    5],\n ...,\n [1994, 1995],\n [1996, 1997],\n [1998, "
+        "1999]] i32 "
         "(1000,2)");
   const std::string all = str(Tensor::arange(1000));
   CHECK(all.find("...") == std::string::npos);

@@ -44,7 +44,8 @@ TEST_CASE("philox: a word is its block's, and lanes equal single blocks") {
   }
   cpu::PhiloxBlocks blocks;
   for (int l = 0; l < cpu::kPhiloxLanes; ++l) {
-    blocks.index[l] = 0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(l + 1);  // carries into the upper half
+    blocks.index[l] =
+        0x9E3779B97F4A7C15ull * static_cast<std::uint64_t>(l + 1);  // carries into the upper half
   }
   cpu::PhiloxWords words;
   cpu::philox_lanes(key, blocks, words);
@@ -88,7 +89,7 @@ TEST_CASE("uniform: element i is word i") {
   CHECK(min(many).item() > 0);
   CHECK(max(many).item() < 1);  // rounding to f32 does not reach 1
   const Moments m = moments(many);
-  CHECK(m.mean == doctest::Approx(0.5).epsilon(0.003));          // deviation 0.0003
+  CHECK(m.mean == doctest::Approx(0.5).epsilon(0.003));  // deviation 0.0003
   CHECK(m.variance == doctest::Approx(1.0 / 12).epsilon(0.005));
   CHECK(m.kurtosis == doctest::Approx(1.8).epsilon(0.005));
 }
@@ -154,14 +155,17 @@ TEST_CASE("random: the thread count does not show, and empty tensors are fine") 
 
 TEST_CASE("random: errors") {
   const Tensor x = Tensor::ones({2});
-  CHECK(error_of([&] { dropout(x, 1, {}); }) == "[dropout] p = 1 is not in [0, 1); to drop everything, multiply by 0");
+  CHECK(error_of([&] { dropout(x, 1, {}); }) ==
+        "[dropout] p = 1 is not in [0, 1); to drop everything, multiply by 0");
   CHECK(error_of([&] { dropout(x, -0.5, {}); }) ==
         "[dropout] p = -0.5 is not in [0, 1); to drop everything, multiply by 0");
   CHECK(error_of([&] { dropout(x, kNan, {}); }) != "");
   CHECK(error_of([&] { dropout(i32({1}), 0.5, {}); }) ==
         "[dropout] needs f32 or f64, got i32; convert with .to(DType::f32)");
-  CHECK(error_of([&] { uniform({2}, {}, {DType::i32, {}}); }) ==
-        "[uniform] needs f32 or f64, got i32; convert with .to(DType::f32)");
-  CHECK(error_of([&] { normal({2}, {}, {DType::boolean, {}}); }) ==
-        "[normal] needs f32 or f64, got bool; convert with .to(DType::f32)");
+  CHECK(error_of([&] {
+          uniform({2}, {}, {DType::i32, {}});
+        }) == "[uniform] needs f32 or f64, got i32; convert with .to(DType::f32)");
+  CHECK(error_of([&] {
+          normal({2}, {}, {DType::boolean, {}});
+        }) == "[normal] needs f32 or f64, got bool; convert with .to(DType::f32)");
 }

@@ -45,7 +45,8 @@ TEST_CASE("sum, mean, max, min: by hand") {
 }
 
 TEST_CASE("sum equals a plain loop over every set of axes and every layout") {
-  const std::vector<Axes> sets{{}, {0}, {1}, {2}, {3}, {0, 1}, {0, 3}, {1, 2}, {1, 3}, {2, -1}, {0, 1, 2}, {1, 2, 3}, {0, 2}};
+  const std::vector<Axes> sets{{},     {0},    {1},     {2},       {3},       {0, 1}, {0, 3},
+                               {1, 2}, {1, 3}, {2, -1}, {0, 1, 2}, {1, 2, 3}, {0, 2}};
   for (DType dtype : {DType::f32, DType::f64}) {
     const Tensor base = random({3, 4, 17, 5}, 1, dtype);
     for (const Tensor& x : {base, base.permute({3, 1, 0, 2}), strided(base), base.t()}) {
@@ -116,10 +117,16 @@ TEST_CASE("sum_to undoes a broadcast") {
 TEST_CASE("reduce: errors") {
   const Tensor x = Tensor::ones({2, 3});
   CHECK(error_of([&] { sum(x, 2); }) == "[sum] axis 2 is out of range for rank 2");
-  CHECK(error_of([&] { max(Tensor::empty({2, 0}), 1); }) == "[max] of the empty axis 1 of (2,0) is undefined");
+  CHECK(error_of([&] {
+          max(Tensor::empty({2, 0}), 1);
+        }) == "[max] of the empty axis 1 of (2,0) is undefined");
   CHECK(error_of([&] { min(Tensor::empty({0})); }) == "[min] of the empty axis 0 of (0) is undefined");
-  CHECK(error_of([&] { argmax(Tensor::empty({2, 0})); }) == "[argmax] of the empty axis 1 of (2,0) is undefined");
+  CHECK(error_of([&] {
+          argmax(Tensor::empty({2, 0}));
+        }) == "[argmax] of the empty axis 1 of (2,0) is undefined");
   CHECK(error_of([&] { sum(gt(x, x)); }) == "[sum] needs numbers, got bool; convert with .to(DType::i32)");
-  CHECK(error_of([&] { mean(i32({1, 2})); }) == "[mean] needs f32 or f64, got i32; convert with .to(DType::f32)");
+  CHECK(error_of([&] {
+          mean(i32({1, 2}));
+        }) == "[mean] needs f32 or f64, got i32; convert with .to(DType::f32)");
   CHECK(error_of([&] { sum_to(x, {1, 2, 3}); }) == "[sum_to] (1,2,3) has more axes than (2,3)");
 }

@@ -12,7 +12,8 @@ struct Segments {
 Segments segment_sum(const Tensor& points, const Tensor& assignment, Index segments) {
   Segments result{Tensor::full({segments, points.size(1)}, 77, points.options()),
                   Tensor::full({segments}, 77, {DType::i32, {}})};
-  kernels(Device::cpu()).segment_sum(points.view(), assignment.view(), result.sums.view(), result.counts.view());
+  kernels(Device::cpu())
+      .segment_sum(points.view(), assignment.view(), result.sums.view(), result.counts.view());
   return result;
 }
 

@@ -44,8 +44,8 @@ TEST_CASE("softmax: backward is the derivative") {
     check_close(softmax_backward(strided(y), strided(dy), axis), dx, 1e-15);
     check_close(softmax_backward(y.to(DType::f32), dy.to(DType::f32), axis), dx, 1e-6);
     const Tensor lse = logsumexp(x, axis, true);
-    check_close(numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at, axis)).item(); }, x), exp(x - lse),
-                1e-8);
+    check_close(numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at, axis)).item(); }, x),
+                exp(x - lse), 1e-8);
   }
 }
 
@@ -53,7 +53,8 @@ TEST_CASE("logsumexp: the kernel's backward") {
   const Tensor x = random({4, 9}, 1), dy = random({4}, 2), y = logsumexp(x);
   Tensor dx = Tensor::empty({4, 9}, kF64);
   kernels(Device::cpu()).logsumexp_backward(x.view(), y.view(), dy.view(), dx.view());
-  check_close(dx, numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at) * dy).item(); }, x), 1e-8);
+  check_close(dx, numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at) * dy).item(); }, x),
+              1e-8);
 }
 
 TEST_CASE("softmax: extremes, empty and one element") {
@@ -76,10 +77,12 @@ TEST_CASE("softmax: extremes, empty and one element") {
 TEST_CASE("softmax: errors") {
   const Tensor x = Tensor::ones({2, 3});
   CHECK(error_of([&] { softmax(x, 2); }) == "[softmax] axis 2 is out of range for rank 2");
-  CHECK(error_of([&] { softmax(i32({1})); }) == "[softmax] needs f32 or f64, got i32; convert with .to(DType::f32)");
+  CHECK(error_of([&] { softmax(i32({1})); }) ==
+        "[softmax] needs f32 or f64, got i32; convert with .to(DType::f32)");
   CHECK(error_of([&] { logsumexp(i32({1})); }) ==
         "[logsumexp] needs f32 or f64, got i32; convert with .to(DType::f32)");
-  CHECK(error_of([&] { softmax_backward(x, Tensor::ones({3})); }) == "[softmax] dy has shape (3), expected (2,3)");
+  CHECK(error_of([&] { softmax_backward(x, Tensor::ones({3})); }) ==
+        "[softmax] dy has shape (3), expected (2,3)");
   CHECK(error_of([&] { softmax_backward(x, x.to(DType::f64)); }) ==
         "[softmax] dtypes differ: f32 and f64; convert one with .to(dtype)");
 }

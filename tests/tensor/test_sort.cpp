@@ -76,14 +76,19 @@ TEST_CASE("sort: shapes, strides and threads") {
   CHECK(sort(Tensor::empty({3, 0})).indices.shape() == Shape{3, 0});
   CHECK(topk(Tensor::empty({0, 4}), 2).values.shape() == Shape{0, 2});
   const Tensor large = random({64, 500}, 3, DType::f32);
-  CHECK(same_bits(with_threads(1, [&] { return sort(large).indices; }), with_threads(2, [&] { return sort(large).indices; })));
+  CHECK(same_bits(with_threads(1, [&] { return sort(large).indices; }),
+                  with_threads(2, [&] { return sort(large).indices; })));
 }
 
 TEST_CASE("sort: errors") {
   CHECK(error_of([] { sort(Tensor::scalar(1)); }) == "[sort] needs at least one axis, got a scalar");
-  CHECK(error_of([] { sort(Tensor::empty({2}, {DType::boolean, {}})); }) ==
-        "[sort] needs a number, got bool; convert with .to(DType::i32)");
-  CHECK(error_of([] { topk(Tensor::ones({2, 3}), 4); }) == "[topk] k = 4 is not in 0 … 3, the size of the last axis");
-  CHECK(error_of([] { topk(Tensor::ones({2, 3}), -1); }) ==
-        "[topk] k = -1 is not in 0 … 3, the size of the last axis");
+  CHECK(error_of([] {
+          sort(Tensor::empty({2}, {DType::boolean, {}}));
+        }) == "[sort] needs a number, got bool; convert with .to(DType::i32)");
+  CHECK(error_of([] {
+          topk(Tensor::ones({2, 3}), 4);
+        }) == "[topk] k = 4 is not in 0 … 3, the size of the last axis");
+  CHECK(error_of([] {
+          topk(Tensor::ones({2, 3}), -1);
+        }) == "[topk] k = -1 is not in 0 … 3, the size of the last axis");
 }

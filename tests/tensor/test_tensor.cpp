@@ -39,9 +39,14 @@ TEST_CASE("broadcast_shapes") {
   CHECK(broadcast_shapes("op", {}, {4}) == Shape{4});
   CHECK(broadcast_shapes("op", {1}, {0}) == Shape{0});
   CHECK(broadcast_shapes("op", {5, 1, 3}, {2, 1}) == Shape{5, 2, 3});
-  CHECK(error_of([] { broadcast_shapes("op", {2, 3}, {2}); }) ==
-        "[op] shapes do not broadcast: (2,3) and (2) differ in axis -1; each pair of sizes must be equal or hold a 1");
-  CHECK(error_of([] { broadcast_shapes("op", {2, 3}, {4, 3}); }).find("differ in axis -2") != std::string::npos);
+  CHECK(error_of([] {
+          broadcast_shapes("op", {2, 3}, {2});
+        }) ==
+        "[op] shapes do not broadcast: (2,3) and (2) differ in axis -1; each pair of sizes must be equal or "
+        "hold a 1");
+  CHECK(error_of([] {
+          broadcast_shapes("op", {2, 3}, {4, 3});
+        }).find("differ in axis -2") != std::string::npos);
 }
 
 TEST_CASE("device and dtype") {
@@ -50,7 +55,8 @@ TEST_CASE("device and dtype") {
   CHECK(Device::parse("cuda:3") == Device::cuda(3));
   CHECK(str(Device::cuda(3), " ", Device::cpu()) == "cuda:3 cpu");
   for (const char* text : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1x"}) {
-    CHECK(error_of([&] { Device::parse(text); }) == str("[device] '", text, "' is no device; use cpu, cuda or cuda:N"));
+    CHECK(error_of([&] { Device::parse(text); }) ==
+          str("[device] '", text, "' is no device; use cpu, cuda or cuda:N"));
   }
   CHECK(size_of(DType::f32) == 4);
   CHECK(size_of(DType::f64) == 8);
@@ -77,7 +83,8 @@ TEST_CASE("tensor: making one") {
   CHECK(Tensor::arange(3).to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 1, 2});
   CHECK(Tensor::arange(0).numel() == 0);
   CHECK(list(Tensor::eye(2)) == std::vector<double>{1, 0, 0, 1});
-  CHECK(Tensor::from(std::vector<bool>{true, false}, {2}).to_vector<bool>() == std::vector<bool>{true, false});
+  CHECK(Tensor::from(std::vector<bool>{true, false}, {2}).to_vector<bool>() ==
+        std::vector<bool>{true, false});
   CHECK(Tensor::from(std::vector<double>{}, {0, 3}).shape() == Shape{0, 3});
   // Rows start on cache lines.
   CHECK(reinterpret_cast<std::uintptr_t>(Tensor::empty({5}).data<float>()) % 64 == 0);
@@ -133,12 +140,14 @@ TEST_CASE("reshape") {
   CHECK(list(transposed.reshape({24})) == list(transposed));
   CHECK(list(transposed.reshape({2, 2, 3, 2})) == list(transposed));
   CHECK(transposed.reshape({2, 2, 3, 2}).shares_storage(x));
-  CHECK(list(f64({1, 2}).reshape({2, 1}).expand({2, 3}).reshape({6})) == std::vector<double>{1, 1, 1, 2, 2, 2});
+  CHECK(list(f64({1, 2}).reshape({2, 1}).expand({2, 3}).reshape({6})) ==
+        std::vector<double>{1, 1, 1, 2, 2, 2});
   CHECK(list(f64({4}).expand({6}).reshape({2, 3})) == std::vector<double>(6, 4));
   // Every strided layout of a cube, into every regrouping of it.
-  for (const Tensor& cube : {x, x.permute({2, 0, 1}), x.permute({1, 0, 2}), strided(x), strided(x).permute({1, 2, 0})}) {
-    for (const Shape& shape : {Shape{24}, Shape{2, 12}, Shape{6, 4}, Shape{4, 6}, Shape{3, 8}, Shape{2, 2, 2, 3},
-                               Shape{1, 24, 1}, Shape{3, 1, 2, 4}}) {
+  for (const Tensor& cube :
+       {x, x.permute({2, 0, 1}), x.permute({1, 0, 2}), strided(x), strided(x).permute({1, 2, 0})}) {
+    for (const Shape& shape : {Shape{24}, Shape{2, 12}, Shape{6, 4}, Shape{4, 6}, Shape{3, 8},
+                               Shape{2, 2, 2, 3}, Shape{1, 24, 1}, Shape{3, 1, 2, 4}}) {
       CHECK(list(cube.reshape(shape)) == list(cube));
     }
   }
@@ -207,10 +216,14 @@ TEST_CASE("storage: what is held is counted, and given back") {
 
 TEST_CASE("tensor: errors name the call and both values") {
   const Tensor x = counting({2, 3});
-  CHECK(error_of([] { Tensor::from({1.0, 2.0}, {3}); }) == "[tensor] 2 values do not fill shape (3), which holds 3");
+  CHECK(error_of([] {
+          Tensor::from({1.0, 2.0}, {3});
+        }) == "[tensor] 2 values do not fill shape (3), which holds 3");
   CHECK(error_of([] { Tensor::empty({2, -1}); }) == "[tensor] negative size in shape (2,-1)");
   CHECK(error_of([&] { x.reshape({4}); }) == "[reshape] (2,3) holds 6 elements, (4) holds 4");
-  CHECK(error_of([&] { x.reshape({4, -1}); }) == "[reshape] (2,3) holds 6 elements, which do not fill (4,-1)");
+  CHECK(error_of([&] {
+          x.reshape({4, -1});
+        }) == "[reshape] (2,3) holds 6 elements, which do not fill (4,-1)");
   CHECK(error_of([&] { x.reshape({-1, -1}); }) == "[reshape] more than one -1 in (-1,-1)");
   CHECK(error_of([&] { x.transpose(0, 2); }) == "[transpose] axis 2 is out of range for rank 2");
   CHECK(error_of([&] { x.permute({0}); }) == "[permute] 1 axes given for rank 2");
