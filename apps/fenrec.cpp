@@ -20,6 +20,7 @@ constexpr const char* kDescription =
     "on a tensor and autograd library of its own.";
 
 constexpr const char* kExamples = R"(Examples:
+  fenrec demo
   fenrec synthetic --out demo.txt
   fenrec train --preset synthetic --data demo.txt --out runs/demo
   fenrec evaluate --checkpoint runs/demo/best.safetensors --data demo.txt
@@ -39,6 +40,7 @@ std::unique_ptr<CLI::App> make_program() {
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
     return fen::str("fenrec: ", error.what(), "\nSee `fenrec ", command, "--help`.\n");
   });
+  fen::apps::add_demo(*program);
   fen::apps::add_train(*program);
   fen::apps::add_evaluate(*program);
   fen::apps::add_gradcheck(*program);

@@ -31,15 +31,16 @@ Examples:
   fenrec gradcheck --term enduring --term total --details)";
 
 const GradcheckRow& worst_row(const GradcheckReport& report) {
-  return *std::max_element(report.rows.begin(), report.rows.end(), [](const GradcheckRow& a, const GradcheckRow& b) {
-    return a.relative_error < b.relative_error;
-  });
+  return *std::max_element(
+      report.rows.begin(), report.rows.end(),
+      [](const GradcheckRow& a, const GradcheckRow& b) { return a.relative_error < b.relative_error; });
 }
 
 void run(const Options& options) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   std::string broken;
-  if (!options.json) std::cout << fmt::format("{:<20}{:>11}  {:<58}{}\n", "term", "rel. error", "what", "worst at");
+  if (!options.json)
+    std::cout << fmt::format("{:<20}{:>11}  {:<58}{}\n", "term", "rel. error", "what", "worst at");
   for (const recsys::GradientCase& gradient : recsys::gradient_cases()) {
     if (!options.terms.empty() && !std::ranges::count(options.terms, gradient.term)) continue;
     const GradcheckReport report = gradient.run();

@@ -1,4 +1,6 @@
 // fenrec replay: recomputes a golden file in f64.
+#include "recsys/train/replay.h"
+
 #include <iostream>
 #include <memory>
 #include <string>
@@ -7,7 +9,6 @@
 
 #include "apps/commands.h"
 #include "apps/options.h"
-#include "recsys/train/replay.h"
 #include "tensor/error.h"
 
 namespace fen::apps {
@@ -28,20 +29,22 @@ void run(const std::string& golden, bool json) {
   if (json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const recsys::ReplayRow& row : report.rows) {
-      rows.push_back({{"group", row.group}, {"tensors", row.tensors}, {"worst", row.worst}, {"at", row.worst_tensor}});
+      rows.push_back(
+          {{"group", row.group}, {"tensors", row.tensors}, {"worst", row.worst}, {"at", row.worst_tensor}});
     }
     print({{"golden", golden}, {"worst", report.worst}, {"groups", rows}});
   } else {
     std::cout << report;
   }
-  check(report.worst <= kTolerance, "[replay] ", golden, ": worst relative difference ", report.worst, " exceeds ",
-        kTolerance);
+  check(report.worst <= kTolerance, "[replay] ", golden, ": worst relative difference ", report.worst,
+        " exceeds ", kTolerance);
 }
 
 }  // namespace
 
 void add_replay(CLI::App& program) {
-  CLI::App* command = program.add_subcommand("replay", "recompute a golden file and print the worst differences");
+  CLI::App* command =
+      program.add_subcommand("replay", "recompute a golden file and print the worst differences");
   struct Options {
     std::string golden;
     bool json = false;

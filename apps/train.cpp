@@ -42,8 +42,9 @@ void run(const Options& options) {
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
   recsys::training_samples(dataset);  // throws where there are none
-  auto folder = options.resume ? recsys::RunFolder::resume(options.out)
-                               : recsys::RunFolder::create(options.out, options.config.resolve(), options.force);
+  auto folder = options.resume
+                    ? recsys::RunFolder::resume(options.out)
+                    : recsys::RunFolder::create(options.out, options.config.resolve(), options.force);
   const recsys::Config& config = folder.config();
 
   std::ostream& lines = options.json ? std::cerr : std::cout;
@@ -80,14 +81,17 @@ void add_train(CLI::App& program) {
       ->required()
       ->type_name("DIR");
   CLI::Option* force = command->add_flag("--force", options->force, "replace the run that --out holds");
-  command->add_flag("--resume", options->resume, "go on with the cut-off run that --out holds, with its configuration")
+  command
+      ->add_flag("--resume", options->resume,
+                 "go on with the cut-off run that --out holds, with its configuration")
       ->excludes(force);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(kExamples);
   command->callback([options] {
     if (options->resume && options->config.given())
-      throw CLI::ValidationError("--resume", "takes the configuration from the run; leave the other options out");
+      throw CLI::ValidationError("--resume",
+                                 "takes the configuration from the run; leave the other options out");
     run(*options);
   });
 }

@@ -11,7 +11,8 @@ namespace fen {
 namespace {
 
 void check_f64(const char* what, const Tensor& x) {
-  check(x.dtype() == DType::f64, "[gradcheck] needs f64, the ", what, " is ", x.dtype(), "; convert with .to(DType::f64)");
+  check(x.dtype() == DType::f64, "[gradcheck] needs f64, the ", what, " is ", x.dtype(),
+        "; convert with .to(DType::f64)");
 }
 
 /// f contracted with a cotangent that is fixed by the key.
@@ -60,8 +61,8 @@ GradcheckReport gradcheck(const DifferentiableFunction& f, const std::vector<Ten
 }
 
 GradcheckReport gradcheck(const std::function<Variable()>& f,
-                          const std::vector<std::pair<std::string, Variable>>& leaves, const GradcheckOptions& options,
-                          const std::function<Variable()>& numeric) {
+                          const std::vector<std::pair<std::string, Variable>>& leaves,
+                          const GradcheckOptions& options, const std::function<Variable()>& numeric) {
   std::vector<Variable> targets;
   for (const auto& [name, leaf] : leaves) {
     check_f64("leaf", leaf.value());

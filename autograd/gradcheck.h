@@ -40,12 +40,13 @@ using DifferentiableFunction = std::function<Variable(const std::vector<Variable
 GradcheckReport gradcheck(const DifferentiableFunction& f, const std::vector<Tensor>& inputs,
                           const std::vector<std::string>& names = {}, const GradcheckOptions& options = {});
 
-/// The same at leaves that f knows of, such as a module's parameters. Their elements are shifted in place and put back.
-/// `numeric` is the function whose differences are taken where that is not f itself: what lies behind a stop-gradient
-/// moves in f when its inputs move, and must not.
+/// The same at leaves that f knows of, such as a module's parameters. Their elements are shifted in place and
+/// put back. `numeric` is the function whose differences are taken where that is not f itself: what lies
+/// behind a stop-gradient moves in f when its inputs move, and must not.
 GradcheckReport gradcheck(const std::function<Variable()>& f,
                           const std::vector<std::pair<std::string, Variable>>& leaves,
-                          const GradcheckOptions& options = {}, const std::function<Variable()>& numeric = {});
+                          const GradcheckOptions& options = {},
+                          const std::function<Variable()>& numeric = {});
 
 /// The table: input, entry, analytic, numeric, relative error.
 std::ostream& operator<<(std::ostream& out, const GradcheckReport& report);

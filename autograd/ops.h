@@ -115,7 +115,8 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v, cons
 Variable softmax_cross_entropy(const Variable& logits, const SparseLabels& labels);
 
 // contrastive: row losses (2B), see tensor/ops.h; no gradient flows into noise
-Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options);
+Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise,
+                     const ContrastiveOptions& options);
 
 // normalize: x / max(||x||, epsilon) over the last axis
 Variable l2_normalize(const Variable& x, double epsilon = 1e-12);

@@ -17,8 +17,8 @@ struct PackedBatch {
 
 PackedBatch to_device(const PackedSequences& sequences, Device device = Device::cpu());
 
-/// All parts as one batch, in their order: several passes of an encoder become one. Dropout masks are drawn by the row
-/// of a token, so the parts stay independent even where they hold the same sequences.
+/// All parts as one batch, in their order: several passes of an encoder become one. Dropout masks are drawn
+/// by the row of a token, so the parts stay independent even where they hold the same sequences.
 PackedSequences join(std::span<const PackedSequences* const> parts);
 
 }  // namespace fen::recsys

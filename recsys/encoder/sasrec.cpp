@@ -22,7 +22,8 @@ nn::TransformerOptions blocks(const SasRecOptions& options) {
 
 SasRec::SasRec(const SasRecOptions& options, nn::RandomStream random)
     : options_(options),
-      item_embeddings_(options.num_items + 2, options.width, nn::init::normal(options.init_deviation), random),
+      item_embeddings_(options.num_items + 2, options.width, nn::init::normal(options.init_deviation),
+                       random),
       position_embeddings_(options.max_len, options.width, nn::init::normal(options.init_deviation), random),
       item_encoder_(blocks(options), nn::init::normal(options.init_deviation), random),
       layer_norm_(options.width, kLayerNormEpsilon),
@@ -35,7 +36,8 @@ SasRec::SasRec(const SasRecOptions& options, nn::RandomStream random)
 }
 
 Variable SasRec::forward(const PackedBatch& batch, nn::RandomStream& random) const {
-  const Variable embedded = item_embeddings_.forward(batch.items) + position_embeddings_.forward(batch.positions);
+  const Variable embedded =
+      item_embeddings_.forward(batch.items) + position_embeddings_.forward(batch.positions);
   const Variable x = dropout_.forward(layer_norm_.forward(embedded), random);
   return item_encoder_.forward(x, batch.offsets, random, /*last_only=*/true);
 }

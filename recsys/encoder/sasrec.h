@@ -1,4 +1,5 @@
-// The sequence encoder: SASRec (Kang and McAuley, 2018) as FENRec's authors have it, with post-layer-norm blocks.
+// The sequence encoder: SASRec (Kang and McAuley, 2018) as FENRec's authors have it, with post-layer-norm
+// blocks.
 #pragma once
 
 #include "nn/dropout.h"
@@ -19,15 +20,16 @@ struct SasRecOptions {
   double init_deviation = 0.02;
 };
 
-/// x = Dropout(LayerNorm(E[item] + P[position])), then the blocks; h is the last position's output. The state dict has
-/// the release's names: item_embeddings.weight, position_embeddings.weight, item_encoder.layer.0.attention.query.weight …
+/// x = Dropout(LayerNorm(E[item] + P[position])), then the blocks; h is the last position's output. The state
+/// dict has the release's names: item_embeddings.weight, position_embeddings.weight,
+/// item_encoder.layer.0.attention.query.weight …
 class SasRec : public nn::Module {
  public:
   /// Weights N(0, init_deviation), pad row and positions too; biases 0. `random` draws them.
   SasRec(const SasRecOptions& options, nn::RandomStream random);
 
-  /// h (B,D): every sequence's last position. Only that one has a query, an output projection and a feed-forward in
-  /// the last block, since nothing else is read.
+  /// h (B,D): every sequence's last position. Only that one has a query, an output projection and a
+  /// feed-forward in the last block, since nothing else is read.
   Variable forward(const PackedBatch& batch, nn::RandomStream& random) const;
 
   /// h Eᵀ (B,N+2), Eq. 3: the table is tied to the output.

@@ -10,7 +10,8 @@
 
 namespace fen::recsys::composed {
 
-Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options) {
+Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise,
+                     const ContrastiveOptions& options) {
   return contrastive(z, labels, enduring_similarity(z, options.mix_ratio), noise, options);
 }
 
@@ -25,10 +26,10 @@ Variable contrastive(const Variable& z, const Tensor& labels, const Variable& en
   const Variable pulled = upweighted(enduring, options, enduring_margin);
   const Variable against_noise = upweighted(matmul(z, Variable(noise.t())), options, options.margin);
 
-  const Variable exponents = concat({positive, where(excluded, hidden, in_batch),
-                                     where(excluded, hidden, pulled + std::log(options.enduring_weight)),
-                                     against_noise},
-                                    1);
+  const Variable exponents =
+      concat({positive, where(excluded, hidden, in_batch),
+              where(excluded, hidden, pulled + std::log(options.enduring_weight)), against_noise},
+             1);
   return logsumexp(exponents) - squeeze(positive, 1);
 }
 

@@ -1,7 +1,8 @@
-// Enduring hard negatives (Eq. 9-10): a row pulled towards the anchor, at its own length, behind a stop-gradient.
+// Enduring hard negatives (Eq. 9-10): a row pulled towards the anchor, at its own length, behind a
+// stop-gradient.
 //
-// With ~z = z/||z||, c = ~z_i . ~z_n and D = ||lambda ~z_i + (1-lambda) ~z_n|| = sqrt(lambda² + (1-lambda)² + 2 lambda
-// (1-lambda) c):
+// With ~z = z/||z||, c = ~z_i . ~z_n and D = ||lambda ~z_i + (1-lambda) ~z_n|| = sqrt(lambda² + (1-lambda)² +
+// 2 lambda (1-lambda) c):
 //   h⁻(i,n) = (lambda ~z_i + (1-lambda) ~z_n) / D ||z_n||
 //   z_i . h⁻(i,n) = ||z_i|| ||z_n|| (lambda + (1-lambda) c) / D
 // Because h⁻ is a constant to the gradient, the gradient of sum_n w(i,n) z_i . h⁻(i,n) is

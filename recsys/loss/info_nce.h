@@ -5,8 +5,8 @@
 
 namespace fen::recsys {
 
-/// Row losses (2B) of Z (2B,D): -log( e^{z_i z_p / tau} / (e^{z_i z_p / tau} + sum_n e^{z_i z_n / tau}) ), with n over
-/// the rows that labels (B) do not exclude (loss/negatives.h).
+/// Row losses (2B) of Z (2B,D): -log( e^{z_i z_p / tau} / (e^{z_i z_p / tau} + sum_n e^{z_i z_n / tau}) ),
+/// with n over the rows that labels (B) do not exclude (loss/negatives.h).
 Variable info_nce(const Variable& z, const Tensor& labels, double temperature);
 
 /// z_i . z_p with p = (i+B) mod 2B, as (2B,1).

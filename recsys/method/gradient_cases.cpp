@@ -67,14 +67,21 @@ GradcheckReport check_ficl() {
   const ContrastiveOptions options = constants(Objective::release);
   const auto rows = [=] { return concat({v, Variable(intent.rows)}); };
   const Variable negatives = enduring_negatives(rows().detach(), options.mix_ratio).detach();
-  return gradcheck(
-      [=] { return contrastive(rows(), intent.ids, noise, options); }, {{"v", v}}, {},
-      [=] { return composed::contrastive(rows(), intent.ids, similarity_to(rows(), negatives), noise, options); });
+  return gradcheck([=] { return contrastive(rows(), intent.ids, noise, options); }, {{"v", v}}, {},
+                   [=] {
+                     return composed::contrastive(rows(), intent.ids, similarity_to(rows(), negatives), noise,
+                                                  options);
+                   });
 }
 
 /// A tiny model with a batch, for the encoder and the totals.
 struct Model {
-  SasRec encoder{{.num_items = kItems, .width = kWidth, .heads = 2, .layers = 2, .max_len = kMaxLen, .dropout = 0.3,
+  SasRec encoder{{.num_items = kItems,
+                  .width = kWidth,
+                  .heads = 2,
+                  .layers = 2,
+                  .max_len = kMaxLen,
+                  .dropout = 0.3,
                   .init_deviation = 0.3},
                  nn::RandomStream::initial(7)};
   PackedBatch inputs, positives;
@@ -107,7 +114,8 @@ GradcheckReport check_encoder() {
 }
 
 /// The objective with everything fixed that the method holds constant, written out from its terms.
-std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model, const ObjectiveOptions& options) {
+std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
+                                           const ObjectiveOptions& options) {
   const bool paper = options.objective == Objective::paper;
   const Tensor labels = paper ? distinct_labels(kBatch, Device::cpu()) : model->labels.targets;
   const Views now = model->views();
@@ -122,7 +130,8 @@ std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model, 
   const Variable between = negatives(now.h1, now.h2);
   const Prototypes intent1 = prototypes(now.h1.value(), model->centroids);
   const Prototypes intent2 = prototypes(now.h2.value(), model->centroids);
-  const Variable with1 = negatives(now.h1, Variable(intent1.rows)), with2 = negatives(now.h2, Variable(intent2.rows));
+  const Variable with1 = negatives(now.h1, Variable(intent1.rows)),
+                 with2 = negatives(now.h2, Variable(intent2.rows));
   return [=] {
     const Views views = model->views();
     const Variable rec = recommendation_loss(model->encoder, views.h0, model->labels);
@@ -142,9 +151,12 @@ GradcheckReport check_total(Objective objective, bool warm_up) {
   options.contrast = constants(objective);
   const auto total = [=] {
     const Tensor noise = warm_up ? Tensor() : model->noise;
-    return contrastive_objective(model->encoder, model->views(), model->labels, noise, model->centroids, options).total;
+    return contrastive_objective(model->encoder, model->views(), model->labels, noise, model->centroids,
+                                 options)
+        .total;
   };
-  // Nothing is behind a stop-gradient in the warm-up but the prototypes' choice, which a small shift does not change.
+  // Nothing is behind a stop-gradient in the warm-up but the prototypes' choice, which a small shift does not
+  // change.
   return gradcheck(total, model->encoder.named_parameters(), {},
                    warm_up ? std::function<Variable()>{} : frozen_objective(model, options));
 }
@@ -160,9 +172,9 @@ std::vector<GradientCase> gradient_cases() {
   const auto enduring = [](bool stop) {
     const Variable z = leaf({2 * kBatch, kWidth}, 1);
     const Variable fixed = enduring_negatives(z.detach(), 0.4).detach();
-    return gradcheck([=] { return enduring_similarity(z, 0.4); }, {{"z", z}}, {}, [=] {
-      return stop ? similarity_to(z, fixed) : enduring_similarity_without_stop(z, 0.4);
-    });
+    return gradcheck(
+        [=] { return enduring_similarity(z, 0.4); }, {{"z", z}}, {},
+        [=] { return stop ? similarity_to(z, fixed) : enduring_similarity_without_stop(z, 0.4); });
   };
   const auto upweight = [](Objective objective) {
     const Variable x = leaf({kBatch, kWidth}, 8);
@@ -179,7 +191,8 @@ std::vector<GradientCase> gradient_cases() {
          return gradcheck([=] { return info_nce(z, targets(), 0.9); }, {{"z", z}});
        }},
       {"enduring", "z_i SG(h⁻), closed form (Eq. 9-10)", [=] { return enduring(true); }},
-      {"enduring-no-stop", "the same against z_i h⁻ without SG: another gradient", [=] { return enduring(false); },
+      {"enduring-no-stop", "the same against z_i h⁻ without SG: another gradient",
+       [=] { return enduring(false); },
        /*must_fail=*/true},
       {"upweighted", "exponents of the release (Eq. 13-15)", [=] { return upweight(Objective::release); }},
       {"upweighted-paper", "exponents of the paper (Eq. 13-15)", [=] { return upweight(Objective::paper); }},
@@ -190,17 +203,18 @@ std::vector<GradientCase> gradient_cases() {
          const Tensor noise = ascend_noise(h.slice(0, 0, kBatch), h.slice(0, kBatch, 2 * kBatch), targets(),
                                            random({kNoise, kWidth}, 2));
          return gradcheck(
-             [=] {
-               return upweighted(matmul(z, Variable(noise.t())), constants(Objective::release), 0.2);
-             },
+             [=] { return upweighted(matmul(z, Variable(noise.t())), constants(Objective::release), 0.2); },
              {{"z", z}});
        }},
       {"cl-paper", "L'_cl of the paper (Eq. 11-15)", [] { return check_contrastive(Objective::paper); }},
-      {"cicl", "CICL: L'_cl of the release, targets as labels", [] { return check_contrastive(Objective::release); }},
+      {"cicl", "CICL: L'_cl of the release, targets as labels",
+       [] { return check_contrastive(Objective::release); }},
       {"ficl", "FICL: L'_cl with prototypes", check_ficl},
-      {"total-warmup", "rec + CICL + FICL in the warm-up", [] { return check_total(Objective::release, true); }},
+      {"total-warmup", "rec + CICL + FICL in the warm-up",
+       [] { return check_total(Objective::release, true); }},
       {"total-warmup-paper", "Eq. 16 in the warm-up", [] { return check_total(Objective::paper, true); }},
-      {"total", "rec + CICL + FICL through the encoder", [] { return check_total(Objective::release, false); }},
+      {"total", "rec + CICL + FICL through the encoder",
+       [] { return check_total(Objective::release, false); }},
       {"total-paper", "Eq. 16 through the encoder", [] { return check_total(Objective::paper, false); }},
   };
 }

@@ -9,8 +9,8 @@
 
 namespace fen::recsys {
 
-/// A small random case of one term, in f64. What the method puts behind a stop-gradient (h⁻, the ascended noise, the
-/// prototypes) is held fixed where differences are taken.
+/// A small random case of one term, in f64. What the method puts behind a stop-gradient (h⁻, the ascended
+/// noise, the prototypes) is held fixed where differences are taken.
 struct GradientCase {
   std::string term;  // its name on the command line
   std::string what;  // in the paper's words

@@ -5,8 +5,8 @@
 
 namespace fen::recsys {
 
-/// For rows h (B,D) and centroids (K,D): the nearest (Euclidean, raw) centroid's id, i32 (B), and that centroid over its
-/// L2 norm, (B,D). Both are constants to the gradient.
+/// For rows h (B,D) and centroids (K,D): the nearest (Euclidean, raw) centroid's id, i32 (B), and that
+/// centroid over its L2 norm, (B,D). Both are constants to the gradient.
 struct Prototypes {
   Tensor ids;
   Tensor rows;

@@ -3,10 +3,12 @@
 
 namespace fen::recsys {
 
-/// fenrec: soft labels and contrast with enduring negatives. sasrec: hard labels, no contrast (Kang and McAuley, 2018).
+/// fenrec: soft labels and contrast with enduring negatives. sasrec: hard labels, no contrast (Kang and
+/// McAuley, 2018).
 enum class Method { fenrec, sasrec };
 
-/// Which total is minimised: Eq. 16, or what the authors' code computes (L'rec + lambda_0 CICL + beta_0 FICL).
+/// Which total is minimised: Eq. 16, or what the authors' code computes (L'rec + lambda_0 CICL + beta_0
+/// FICL).
 enum class Objective { paper, release };
 
 const char* name(Method method);

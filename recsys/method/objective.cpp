@@ -25,8 +25,9 @@ Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const St
   return nn::cross_entropy(encoder.logits(h0), labels.soft);
 }
 
-StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels, const Tensor& noise,
-                               const Tensor& centroids, const ObjectiveOptions& options) {
+StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels,
+                               const Tensor& noise, const Tensor& centroids,
+                               const ObjectiveOptions& options) {
   const Index batch = views.h1.size(0);
   const bool paper = options.objective == Objective::paper;
   const Tensor negatives = paper ? distinct_labels(batch, views.h1.device()) : labels.targets;
@@ -45,7 +46,8 @@ StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const 
     return mean(contrast(v, Variable(intent.rows), intent.ids, ascended, options));
   };
   const Variable ficl = with_intent(views.h1) + with_intent(views.h2);
-  return {rec + cicl * options.lambda_0 + ficl * options.beta_0, {{"rec", rec}, {"cicl", cicl}, {"ficl", ficl}}};
+  return {rec + cicl * options.lambda_0 + ficl * options.beta_0,
+          {{"rec", rec}, {"cicl", cicl}, {"ficl", ficl}}};
 }
 
 }  // namespace fen::recsys

@@ -11,7 +11,8 @@ constexpr const char* kConfigKey = "fenrec.config";
 constexpr const char* kStateKey = "fenrec.training";
 constexpr const char* kOptimizerPrefix = "optimizer/";
 
-/// The tensors whose names begin with `prefix`, by the rest of their names; or, without `matching`, the others.
+/// The tensors whose names begin with `prefix`, by the rest of their names; or, without `matching`, the
+/// others.
 nn::StateDict part(const std::map<std::string, Tensor>& tensors, const std::string& prefix, bool matching) {
   nn::StateDict result;
   for (const auto& [name, tensor] : tensors) {
@@ -31,14 +32,17 @@ SasRecOptions sizes(const SafetensorsFile& file, const std::filesystem::path& pa
     return found->second;
   };
   const Tensor& items = matrix("item_embeddings.weight");
-  check(items.size(0) > 2, "[checkpoint] ", path.string(), ": the item table ", items.shape(), " has no items");
+  check(items.size(0) > 2, "[checkpoint] ", path.string(), ": the item table ", items.shape(),
+        " has no items");
   SasRecOptions options;
   options.num_items = static_cast<std::int32_t>(items.size(0) - 2);
   options.width = static_cast<int>(items.size(1));
   options.max_len = static_cast<int>(matrix("position_embeddings.weight").size(0));
   options.layers = 0;
-  while (file.tensors.contains(str("item_encoder.layer.", options.layers, ".attention.query.weight"))) ++options.layers;
-  check(options.layers > 0, "[checkpoint] ", path.string(), ": no tensor item_encoder.layer.0.attention.query.weight");
+  while (file.tensors.contains(str("item_encoder.layer.", options.layers, ".attention.query.weight")))
+    ++options.layers;
+  check(options.layers > 0, "[checkpoint] ", path.string(),
+        ": no tensor item_encoder.layer.0.attention.query.weight");
   return options;
 }
 
@@ -61,11 +65,13 @@ namespace {
 
 TrainingState training_state(const SafetensorsFile& file, const std::filesystem::path& path) {
   const auto found = file.metadata.find(kStateKey);
-  check(found != file.metadata.end(), "[checkpoint] ", path.string(), " holds no training state to go on from");
+  check(found != file.metadata.end(), "[checkpoint] ", path.string(),
+        " holds no training state to go on from");
   const auto json = nlohmann::ordered_json::parse(found->second, nullptr, /*allow_exceptions=*/false);
-  check(json.is_object() && json.contains("epoch") && json.contains("best_epoch") && json.contains("best_ndcg"),
-        "[checkpoint] ", path.string(), ": metadata '", kStateKey, "' is ", found->second,
-        ", expected epoch, best_epoch and best_ndcg");
+  check(
+      json.is_object() && json.contains("epoch") && json.contains("best_epoch") && json.contains("best_ndcg"),
+      "[checkpoint] ", path.string(), ": metadata '", kStateKey, "' is ", found->second,
+      ", expected epoch, best_epoch and best_ndcg");
   return {json["epoch"], json["best_epoch"], json["best_ndcg"]};
 }
 

@@ -14,7 +14,8 @@ namespace fen::recsys {
 /// Writes the encoder's state dict, with the run's configuration as metadata. Whole or not at all.
 void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, const Config& config);
 
-/// What a run needs to go on after an epoch, beside the weights. (Nothing random: masks and orders are counters.)
+/// What a run needs to go on after an epoch, beside the weights. (Nothing random: masks and orders are
+/// counters.)
 struct TrainingState {
   int epoch = 0;  // the last finished one
   int best_epoch = 0;
@@ -24,7 +25,8 @@ struct TrainingState {
 /// A checkpoint that also holds the optimizer's state, as optimizer/<name>.
 void save_training(const std::filesystem::path& path, const SasRec& encoder, const Config& config,
                    const optim::Optimizer& optimizer, const TrainingState& state);
-/// Reads it back into an encoder and an optimizer of the same sizes. Throws Error for a file without such a state.
+/// Reads it back into an encoder and an optimizer of the same sizes. Throws Error for a file without such a
+/// state.
 TrainingState load_training(const std::filesystem::path& path, SasRec& encoder, optim::Optimizer& optimizer);
 
 /// How many epochs the run behind such a checkpoint has finished.
@@ -35,9 +37,9 @@ struct Checkpoint {
   std::optional<Config> config;  // none in a foreign file
 };
 
-/// Reads one of ours, or any safetensors file with the release's state-dict names: sizes come from the tensors' shapes,
-/// and the number of heads, which no shape tells, from our metadata or else from `heads`. Throws Error naming the file
-/// for a file that is neither.
+/// Reads one of ours, or any safetensors file with the release's state-dict names: sizes come from the
+/// tensors' shapes, and the number of heads, which no shape tells, from our metadata or else from `heads`.
+/// Throws Error naming the file for a file that is neither.
 Checkpoint load_checkpoint(const std::filesystem::path& path, int heads = 2);
 
 /// Throws Error naming both sizes unless the encoder's items are the dataset's.

@@ -31,8 +31,8 @@ ObjectiveOptions objective_options(const Config& config) {
 
 SparseLabels to_tensors(const LabelLists& labels) {
   const auto size = static_cast<Index>(labels.items.size());
-  return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}), Tensor::from(labels.items, {size}),
-          Tensor::from(labels.weights, {size}).to(DType::f32)};
+  return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}),
+          Tensor::from(labels.items, {size}), Tensor::from(labels.weights, {size}).to(DType::f32)};
 }
 
 }  // namespace
@@ -87,8 +87,8 @@ StepLosses Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t st
   for (const auto& [name, term] : now.terms) losses.emplace_back(name, term.value().item());
   // The terms before the total: they tell which one broke.
   for (auto term = losses.rbegin(); term != losses.rend(); ++term) {
-    check(std::isfinite(term->second), "[train] ", term->first, " is ", term->second, " at step ", step, " (epoch ",
-          epoch, "); the checkpoints before it are kept; try a smaller learning rate");
+    check(std::isfinite(term->second), "[train] ", term->first, " is ", term->second, " at step ", step,
+          " (epoch ", epoch, "); the checkpoints before it are kept; try a smaller learning rate");
   }
   adam_.zero_grad();
   now.total.backward();

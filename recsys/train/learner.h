@@ -22,9 +22,9 @@ class Learner {
  public:
   Learner(std::int32_t num_items, const Config& config);
 
-  /// Forward, backward and Adam on one batch. `step` counts from 0 over the whole run: it names the dropout masks and
-  /// the noise. Throws Error naming the term and the step when a loss is not finite; the parameters are then those
-  /// before the step.
+  /// Forward, backward and Adam on one batch. `step` counts from 0 over the whole run: it names the dropout
+  /// masks and the noise. Throws Error naming the term and the step when a loss is not finite; the parameters
+  /// are then those before the step.
   StepLosses step(const TrainingBatch& batch, int epoch, std::uint64_t step);
 
   /// h (B,D) without dropout and without gradients.

@@ -106,7 +106,8 @@ class Case {
       if (name.starts_with(kParameterPrefix)) state[name.substr(6)] = tensor;
     }
     encoder_.load_state_dict(state, "golden file");
-    options_.objective = golden.text("objective", "release") == "paper" ? Objective::paper : Objective::release;
+    options_.objective =
+        golden.text("objective", "release") == "paper" ? Objective::paper : Objective::release;
     const bool paper = options_.objective == Objective::paper;
     options_.alpha = paper ? golden.number("alpha") : 0;
     options_.lambda_0 = paper ? 0 : golden.number("lambda_0");
@@ -122,7 +123,8 @@ class Case {
 
   std::map<std::string, Tensor> compute() {
     std::map<std::string, Tensor> ours;
-    for (const auto& [name, parameter] : encoder_.named_parameters()) ours[kParameterPrefix + name] = parameter.value();
+    for (const auto& [name, parameter] : encoder_.named_parameters())
+      ours[kParameterPrefix + name] = parameter.value();
     const Views start = views();
     ours["encoder/hidden"] = start.h1.value();
     ours["encoder/hidden_positive"] = start.h2.value();
@@ -162,7 +164,8 @@ class Case {
       const std::vector<Tensor> gradients = grad(value, encoder_.parameters(), {}, /*keep_graph=*/true);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         ours[prefix + "/grad/" + parameters[i].first] =
-            gradients[i].defined() ? gradients[i] : Tensor::zeros(parameters[i].second.shape(), {.dtype = DType::f64});
+            gradients[i].defined() ? gradients[i]
+                                   : Tensor::zeros(parameters[i].second.shape(), {.dtype = DType::f64});
       }
     }
   }
@@ -196,7 +199,8 @@ class Case {
 /// The part of a name that its group is called by: all but the parameter's own name.
 std::string group_of(const std::string& name) {
   for (const std::string mark : {"/grad/", "param_after_"}) {
-    if (const auto at = name.find(mark); at != std::string::npos) return name.substr(0, name.find('/', at + 1));
+    if (const auto at = name.find(mark); at != std::string::npos)
+      return name.substr(0, name.find('/', at + 1));
   }
   return name;
 }
@@ -243,11 +247,13 @@ ReplayReport replay(const std::filesystem::path& path) {
 }
 
 std::ostream& operator<<(std::ostream& out, const ReplayReport& report) {
-  out << std::left << std::setw(28) << "group" << std::right << std::setw(8) << "tensors" << std::setw(12) << "worst"
+  out << std::left << std::setw(28) << "group" << std::right << std::setw(8) << "tensors" << std::setw(12)
+      << "worst"
       << "  at\n";
   for (const ReplayRow& row : report.rows) {
-    out << std::left << std::setw(28) << row.group << std::right << std::setw(8) << row.tensors << std::setw(12)
-        << std::scientific << std::setprecision(1) << row.worst << "  " << row.worst_tensor << '\n';
+    out << std::left << std::setw(28) << row.group << std::right << std::setw(8) << row.tensors
+        << std::setw(12) << std::scientific << std::setprecision(1) << row.worst << "  " << row.worst_tensor
+        << '\n';
   }
   return out << "worst relative difference: " << report.worst << '\n' << std::defaultfloat;
 }

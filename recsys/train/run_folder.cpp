@@ -49,7 +49,8 @@ void write_new(const fs::path& path, const std::string& text) {
   check(std::fclose(file) == 0 && written, "[run] cannot write ", path.string(), ": ", std::strerror(errno));
 }
 
-/// Keeps the first `epochs` lines of a metrics file: an epoch that is done again would otherwise stand there twice.
+/// Keeps the first `epochs` lines of a metrics file: an epoch that is done again would otherwise stand there
+/// twice.
 void keep_finished_epochs(const fs::path& path, int epochs) {
   std::ifstream in(path);
   std::string kept, line;

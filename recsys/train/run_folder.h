@@ -23,8 +23,9 @@ class RunFolder {
   /// folder. Throws Error naming the path and the way out.
   static RunFolder create(const std::filesystem::path& path, const Config& config, bool force = false);
 
-  /// Opens a cut-off run to go on with it: its lines of metrics after the last checkpoint's epoch are dropped.
-  /// Throws Error for a folder without a run, one that is finished, or one cut off before its first epoch's end.
+  /// Opens a cut-off run to go on with it: its lines of metrics after the last checkpoint's epoch are
+  /// dropped. Throws Error for a folder without a run, one that is finished, or one cut off before its first
+  /// epoch's end.
   static RunFolder resume(const std::filesystem::path& path);
 
   bool is_resumed() const { return resumed_; }

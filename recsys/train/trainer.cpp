@@ -53,7 +53,8 @@ class Trainer {
   TrainReport train() {
     const Stopwatch clock;
     TrainingState state{.epoch = -1};
-    if (run_.is_resumed()) state = load_training(run_.last_checkpoint(), learner_.encoder(), learner_.optimizer());
+    if (run_.is_resumed())
+      state = load_training(run_.last_checkpoint(), learner_.encoder(), learner_.optimizer());
     while (state.epoch + 1 < config_.epochs && state.epoch - state.best_epoch < config_.patience) {
       const int epoch = ++state.epoch;
       EpochRecord record = train_epoch(epoch);
@@ -139,13 +140,14 @@ class Trainer {
   }
 
   void write(const TrainReport& report) {
-    run_.write_report({{"dataset", dataset_.name()},
-                       {"epochs", report.epochs},
-                       {"best_epoch", report.best_epoch},
-                       {"minutes", report.minutes},
-                       {"test_seconds", report.test_seconds},
-                       {"valid", to_json(report.valid)},
-                       {"test", {{"strict", to_json(report.test.strict)}, {"release", to_json(report.test.release)}}}});
+    run_.write_report(
+        {{"dataset", dataset_.name()},
+         {"epochs", report.epochs},
+         {"best_epoch", report.best_epoch},
+         {"minutes", report.minutes},
+         {"test_seconds", report.test_seconds},
+         {"valid", to_json(report.valid)},
+         {"test", {{"strict", to_json(report.test.strict)}, {"release", to_json(report.test.release)}}}});
   }
 
   const Dataset& dataset_;

@@ -9,7 +9,7 @@
 namespace fen::recsys {
 
 struct EpochRecord {
-  int epoch = 0;  // counting from 0
+  int epoch = 0;      // counting from 0
   StepLosses losses;  // means over the epoch's steps
   double cluster_seconds = 0, train_seconds = 0, validate_seconds = 0;
   double samples_per_second = 0;  // of train_seconds
@@ -28,18 +28,18 @@ class Progress {
 };
 
 struct TrainReport {
-  int epochs = 0;          // trained
+  int epochs = 0;  // trained
   int best_epoch = 0;
-  double minutes = 0;      // in all, the test included
+  double minutes = 0;  // in all, the test included
   double test_seconds = 0;
-  Metrics valid;           // of the best epoch
-  ProtocolMetrics test;    // of the best epoch's checkpoint
+  Metrics valid;         // of the best epoch
+  ProtocolMetrics test;  // of the best epoch's checkpoint
 };
 
-/// Trains until config.epochs or config.patience ends it, then tests the best epoch once. The run folder gets a line of
-/// metrics and a last checkpoint every epoch, the best checkpoint whenever there is one, and the report at the end.
-/// A folder that holds a cut-off run goes on from its last checkpoint; masks and orders are counters, so the result is
-/// that of a run which was never cut off.
+/// Trains until config.epochs or config.patience ends it, then tests the best epoch once. The run folder gets
+/// a line of metrics and a last checkpoint every epoch, the best checkpoint whenever there is one, and the
+/// report at the end. A folder that holds a cut-off run goes on from its last checkpoint; masks and orders
+/// are counters, so the result is that of a run which was never cut off.
 TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress);
 
 }  // namespace fen::recsys

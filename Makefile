@@ -1,0 +1,47 @@
+# The front door. Every target sets up what it needs.
+BUILD  ?= build
+PYTHON := .venv/bin/python
+SOURCES = $(shell git ls-files '*.cpp' '*.h')
+PACKAGES = $(shell grep -v '^\#' .ci/packages)
+MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
+SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+.PHONY: all setup build demo test asan bench format lint clean
+all: build
+
+setup:  ## install missing Debian packages, and Python's safetensors for the tests
+	@if [ -n "$(MISSING)" ]; then \
+	  echo "installing: $(MISSING)"; \
+	  $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(MISSING); \
+	fi
+	@[ -x $(PYTHON) ] || python3 -m venv .venv
+	@$(PYTHON) -c 'import safetensors, numpy' 2>/dev/null || $(PYTHON) -m pip install -q -r tests/requirements.txt
+
+build: setup
+	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
+	cmake --build $(BUILD)
+
+demo: build  ## train FENRec and SASRec on made data, and compare
+	$(BUILD)/fenrec demo --out runs/demo --force
+
+test: build
+	FEN_PYTHON=$(CURDIR)/$(PYTHON) ctest --test-dir $(BUILD) --output-on-failure
+
+asan: setup  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --preset asan $(CMAKE_FLAGS)
+	cmake --build build-asan
+	FEN_PYTHON=$(CURDIR)/$(PYTHON) ctest --preset asan
+
+bench: build
+	cmake --build $(BUILD) --target fen_bench
+	$(BUILD)/bench/fen_bench
+
+format:
+	clang-format -i $(SOURCES)
+
+lint: build  ## clang-format and clang-tidy, as CI runs them
+	clang-format --dry-run --Werror $(SOURCES)
+	run-clang-tidy -quiet -p $(BUILD) -j $$(nproc) $(filter-out bench/%,$(filter %.cpp,$(SOURCES)))
+
+clean:
+	rm -rf build build-debug build-asan

@@ -1,0 +1,33 @@
+// One table of cases for the differentiable operations: what gradchecks them, strided, empty and plain.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "autograd/ops.h"
+
+namespace fen::test {
+
+using Inputs = std::vector<Variable>;
+using Function = std::function<Variable(const Inputs&)>;
+
+struct OpCase {
+  std::string name;  // of the op, as declared in autograd/ops.h; what is special about the case after a colon
+  Function f;
+  std::vector<Tensor> inputs;  // f64
+  Function numeric = {};       // whose differences are taken, where that is not f: see gradcheck.h
+
+  std::string op() const { return name.substr(0, name.find(':')); }
+};
+
+std::vector<OpCase> elementwise_cases();
+std::vector<OpCase> layout_cases();
+std::vector<OpCase> reduce_cases();
+std::vector<OpCase> indexing_cases();
+std::vector<OpCase> fused_cases();
+
+/// Multiples of 0.31 in random order, none twice and none 0: no kink within a difference's step.
+Tensor apart(const Shape& shape, std::uint64_t stream);
+
+}  // namespace fen::test

@@ -1,0 +1,100 @@
+#include "recsys/loss/contrastive.h"
+#include "recsys/loss/enduring.h"
+#include "tests/autograd/op_cases.h"
+#include "tests/tensor/tensor_fixture.h"
+
+namespace fen::test {
+namespace {
+
+void add_attention(std::vector<OpCase>& cases, const std::string& name, const Tensor& query_offsets,
+                   const Tensor& key_offsets, const AttentionOptions& options) {
+  const auto rows = [](const Tensor& offsets) { return static_cast<Index>(list(offsets).back()); };
+  const Index queries = rows(query_offsets), keys = rows(key_offsets);
+  cases.push_back(
+      {"attention: " + name,
+       [=](const Inputs& in) { return attention(in[0], in[1], in[2], query_offsets, key_offsets, options); },
+       {random({queries, 4}, 1), random({keys, 4}, 2), random({keys, 4}, 3)}});
+}
+
+/// The differences leave h⁻ where it is at z: it stands behind a stop-gradient.
+void add_contrastive(std::vector<OpCase>& cases, const std::string& name, const Tensor& z,
+                     const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options) {
+  const Variable fixed = recsys::enduring_negatives(Variable(z), options.mix_ratio);
+  cases.push_back({"contrastive: " + name,
+                   [=](const Inputs& in) { return contrastive(in[0], labels, noise, options); },
+                   {z},
+                   [=](const Inputs& in) {
+                     return recsys::composed::contrastive(in[0], labels, recsys::similarity_to(in[0], fixed),
+                                                          noise, options);
+                   }});
+}
+
+}  // namespace
+
+std::vector<OpCase> fused_cases() {
+  std::vector<OpCase> cases;
+  const Tensor x = random({3, 4}, 1);
+  const auto add_dropout = [&](const std::string& name, double p, const Tensor& in_at) {
+    cases.push_back({"dropout: " + name,
+                     [p](const Inputs& in) {
+                       return dropout(in[0], p, {3, 4});
+                     },
+                     {in_at}});
+  };
+  add_dropout("p 0.4", 0.4, x);
+  add_dropout("p 0", 0, x);
+  add_dropout("empty", 0.4, x.slice(0, 0, 0));
+
+  const auto norm = [](double epsilon) {
+    return [epsilon](const Inputs& in) { return layer_norm(in[0], in[1], in[2], epsilon); };
+  };
+  const Tensor weight = random({4}, 2), bias = random({4}, 3);
+  cases.push_back({"layer_norm", norm(1e-12), {x, weight, bias}});
+  cases.push_back(
+      {"layer_norm: three axes, a large epsilon", norm(0.1), {random({2, 2, 4}, 4), weight, bias}});
+  cases.push_back({"layer_norm: no rows", norm(1e-12), {x.slice(0, 0, 0), weight, bias}});
+  cases.push_back({"layer_norm: width 1", norm(1e-3), {random({3, 1}, 5), random({1}, 6), random({1}, 7)}});
+
+  const Tensor offsets = i32({0, 3, 3, 5});
+  add_attention(cases, "causal", offsets, offsets, {2, 0.6, true, 0, {}});
+  add_attention(cases, "not causal", offsets, offsets, {2, 0.6, false, 0, {}});
+  add_attention(cases, "last query only", i32({0, 1, 2}), i32({0, 3, 5}), {2, 0.6, true, 0, {}});
+  add_attention(cases, "last two queries", i32({0, 2, 3}), i32({0, 4, 5}), {1, 0.6, true, 0, {}});
+  add_attention(cases, "dropout", offsets, offsets, {2, 0.6, true, 0.4, {5, 6}});
+  add_attention(cases, "dropout, last query only", i32({0, 1, 2}), i32({0, 3, 5}),
+                {2, 0.6, true, 0.4, {5, 6}});
+  add_attention(cases, "one token", i32({0, 1}), i32({0, 1}), {4, 0.6, true, 0, {}});
+  add_attention(cases, "no tokens", i32({0, 0, 0}), i32({0, 0, 0}), {2, 0.6, true, 0, {}});
+  add_attention(cases, "no sequences", i32({0}), i32({0}), {2, 0.6, true, 0, {}});
+
+  const auto entropy = [](const SparseLabels& labels) {
+    return [labels](const Inputs& in) { return softmax_cross_entropy(in[0], labels); };
+  };
+  cases.push_back(
+      {"softmax_cross_entropy", entropy({i32({0, 2, 3, 3}), i32({1, 3, 0}), f64({0.7, 0.3, 1.5})}), {x}});
+  cases.push_back({"softmax_cross_entropy: an item labelled twice",
+                   entropy({i32({0, 3}), i32({2, 0, 2}), f64({0.5, 0.3, 0.2})}),
+                   {random({1, 4}, 8)}});
+  cases.push_back(
+      {"softmax_cross_entropy: no rows", entropy({i32({0}), i32({}), f64({})}), {x.slice(0, 0, 0)}});
+
+  const ContrastiveOptions release{.temperature = 0.9, .upweight_scale = 2, .margin_scales = true};
+  const ContrastiveOptions paper{.temperature = 0.9, .upweight_scale = 2, .margin_scales = false};
+  const Tensor z = random({6, 4}, 9), noise = random({5, 4}, 10);
+  add_contrastive(cases, "release, a label twice", z, i32({4, 2, 4}), noise, release);
+  add_contrastive(cases, "paper", z, i32({0, 1, 2}), noise, paper);
+  add_contrastive(cases, "no noise", z, i32({0, 1, 2}), noise.slice(0, 0, 0), release);
+  add_contrastive(cases, "one pair", z.slice(0, 0, 2), i32({7}), noise, release);
+
+  cases.push_back({"l2_normalize", [](const Inputs& in) { return l2_normalize(in[0]); }, {x}});
+  cases.push_back(
+      {"l2_normalize: shorter than epsilon", [](const Inputs& in) { return l2_normalize(in[0], 100); }, {x}});
+  cases.push_back({"l2_normalize: a row of zeros beside others",
+                   [](const Inputs& in) { return l2_normalize(in[0], 0.1); },
+                   {concat({x, Tensor::zeros({1, 4}, kF64)})}});
+  cases.push_back(
+      {"l2_normalize: no rows", [](const Inputs& in) { return l2_normalize(in[0]); }, {x.slice(0, 0, 0)}});
+  return cases;
+}
+
+}  // namespace fen::test
