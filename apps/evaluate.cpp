@@ -21,6 +21,7 @@ namespace {
 struct Options {
   std::string checkpoint, data, protocol, split = "test";
   int heads = 2;
+  Device device;
   bool json = false;
 };
 
@@ -29,7 +30,7 @@ recsys::ProtocolMetrics evaluate(const recsys::SasRec& encoder, const recsys::Da
   const NoGrad no_grad;
   nn::RandomStream unused(0, 0);  // a loaded encoder is in eval mode: no dropout
   const recsys::Encode encode = [&](const recsys::PackedSequences& sequences) {
-    return encoder.forward(recsys::to_device(sequences), unused).value();
+    return encoder.forward(recsys::to_device(sequences, encoder.item_table().device()), unused).value();
   };
   return recsys::evaluate_both(dataset, split, encode, encoder.item_table().value(),
                                encoder.options().max_len);
@@ -41,6 +42,7 @@ void run(const Options& options) {
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
   check_fits(*checkpoint.encoder, options.checkpoint, dataset.num_items(), dataset.name());
+  checkpoint.encoder->to(options.device);
   const auto both = evaluate(*checkpoint.encoder, dataset, split);
 
   nlohmann::ordered_json json{
@@ -80,6 +82,7 @@ void add_evaluate(CLI::App& program) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber)
       ->type_name("");
+  add_device(*command, options->device);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(

@@ -1,4 +1,5 @@
 // The program: reads its arguments, runs one subcommand, turns what it throws into an exit status.
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "apps/commands.h"
 #include "tensor/error.h"
@@ -34,7 +36,11 @@ std::unique_ptr<CLI::App> make_program() {
   auto program = std::make_unique<CLI::App>(kDescription, "fenrec");
   program->footer(kExamples);
   program->set_version_flag("--version", "fenrec " FEN_VERSION);
-  program->require_subcommand(1);
+  program->require_subcommand(0, 1);
+  program->callback(
+      [app = program.get()] {  // not require_subcommand(1): that would hide an unknown one's name
+        if (app->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+      });
   program->failure_message([](const CLI::App* app, const CLI::Error& error) {
     const auto commands = app->get_subcommands();
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
@@ -69,9 +75,20 @@ int run(int argc, char** argv) {
   }
 }
 
+/// A thread that waits for the others spins, by default for milliseconds; on a machine that others use too it
+/// then holds the core that the awaited thread needs, and two threads are slower than one. A short spin costs
+/// an idle machine nothing measurable. The runtime reads this setting before main() begins, so the program
+/// starts itself again with it.
+void bound_spinning(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") || std::getenv("OMP_WAIT_POLICY")) return;
+  setenv("GOMP_SPINCOUNT", "10000", 1);
+  execv("/proc/self/exe", argv);  // where that fails, the program goes on as it is
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  bound_spinning(argv);
   try {
     set_up_log();
     return run(argc, argv);

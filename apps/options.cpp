@@ -74,6 +74,14 @@ void add_threads(CLI::App& command) {
       ->type_name("T");
 }
 
+void add_device(CLI::App& command, Device& device) {
+  command
+      .add_option_function<std::string>(
+          "--device", [&device](const std::string& text) { device = Device::parse(text); },
+          "cpu (default) or cuda")
+      ->type_name("D");
+}
+
 void add_json(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "print the result as one JSON object on stdout");
 }

@@ -11,6 +11,7 @@
 #include "recsys/eval/ranking.h"
 #include "recsys/train/config.h"
 #include "recsys/train/fields.h"
+#include "tensor/device.h"
 
 namespace fen::apps {
 
@@ -34,6 +35,10 @@ class ConfigOptions {
 
 /// --threads T, at once: the parse sets the number of OpenMP's threads.
 void add_threads(CLI::App& command);
+
+/// --device D. `device` must outlive the parse. One that this build or machine lacks is refused when it is
+/// used.
+void add_device(CLI::App& command, Device& device);
 
 /// --json. `json` must outlive the parse.
 void add_json(CLI::App& command, bool& json);

@@ -12,9 +12,9 @@
 #include "apps/options.h"
 #include "apps/progress.h"
 #include "recsys/data/dataset.h"
-#include "recsys/data/samples.h"
 #include "recsys/train/run_folder.h"
 #include "recsys/train/trainer.h"
+#include "tensor/kernels.h"
 
 namespace fen::apps {
 namespace {
@@ -24,6 +24,7 @@ struct Options {
 
   ConfigOptions config;
   std::string data, out;
+  Device device;
   bool force = false, resume = false, json = false;
 };
 
@@ -37,20 +38,25 @@ Examples:
   fenrec train --data Beauty.txt --out runs/beauty --resume
   fenrec train --config mine.toml --epochs 10 --threads 2 --data events.txt --out runs/mine --json)";
 
-/// Reads all input before the folder is touched: whatever is refused, an old run is not lost.
+recsys::RunFolder open_folder(const Options& options, const recsys::Dataset& dataset) {
+  if (options.resume) return recsys::RunFolder::resume(options.out);
+  const recsys::Config config = options.config.resolve();
+  recsys::check_trainable(dataset, config);
+  return recsys::RunFolder::create(options.out, config, options.force);
+}
+
+/// Reads and checks all input before the folder is touched: whatever is refused, an old run is not lost.
 void run(const Options& options) {
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
-  recsys::training_samples(dataset);  // throws where there are none
-  auto folder = options.resume
-                    ? recsys::RunFolder::resume(options.out)
-                    : recsys::RunFolder::create(options.out, options.config.resolve(), options.force);
+  kernels(options.device);  // throws where there is no such device
+  auto folder = open_folder(options, dataset);
   const recsys::Config& config = folder.config();
 
   std::ostream& lines = options.json ? std::cerr : std::cout;
   const auto target = target_of(options.json ? STDERR_FILENO : STDOUT_FILENO);
   const auto progress = make_progress(lines, target);
-  const recsys::TrainReport report = recsys::train(dataset, config, folder, *progress);
+  const recsys::TrainReport report = recsys::train(dataset, config, folder, *progress, options.device);
 
   if (options.json) {
     print({{"run", folder.path().string()},
@@ -85,6 +91,7 @@ void add_train(CLI::App& program) {
       ->add_flag("--resume", options->resume,
                  "go on with the cut-off run that --out holds, with its configuration")
       ->excludes(force);
+  add_device(*command, options->device);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(kExamples);

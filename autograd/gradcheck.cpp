@@ -77,7 +77,8 @@ GradcheckReport gradcheck(const std::function<Variable()>& f,
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const GradcheckRow row =
         check_leaf(numeric ? numeric : f, leaves[i].first, leaves[i].second, analytic[i], key, options.step);
-    report.worst = row.relative_error <= report.worst ? report.worst : row.relative_error;
+    // A NaN is the worst, and stays.
+    if (!std::isnan(report.worst) && !(row.relative_error <= report.worst)) report.worst = row.relative_error;
     report.rows.push_back(row);
   }
   report.passed = report.worst <= options.tolerance;

@@ -42,7 +42,8 @@ struct ContrastiveOptions {
   double margin = 0.2;           // m
   double mix_ratio = 0.4;        // lambda
   double enduring_weight = 0.1;  // mu
-  // The release scales the margin by the similarity and gives one to enduring negatives; the paper does neither.
+  // The release scales the margin by the similarity and gives one to enduring negatives; the paper does
+  // neither.
   bool margin_scales = true;
 };
 
@@ -118,12 +119,12 @@ struct Kernels {
   void (&softmax_cross_entropy)(View logits, View offsets, View items, View weights, View loss, View lse);
   void (&softmax_cross_entropy_backward)(View logits, View offsets, View items, View weights, View lse,
                                          View dloss, View dlogits);
-  // Eq. 11-15 on the Gram matrix of Z = [u; v] (R = 2B rows): gram (R,R) = Z Zᵀ, noise_similarity (R,M) = Z noiseᵀ,
-  // labels (B) i32; all contiguous. loss (R), and for each row i of it the derivatives
-  //   dgram (R,R) by gram(i,n), dnoise (R,M) by noise_similarity(i,j), and, for the enduring negatives, which reach z_i
-  //   alone: d loss_i / d z_i = sum_n dpull(i,n) z_n + dalong(i) z_i.
-  void (&contrastive)(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss, View dgram,
-                      View dpull, View dnoise, View dalong);
+  // Eq. 11-15 on the Gram matrix of Z = [u; v] (R = 2B rows): gram (R,R) = Z Zᵀ, noise_similarity (R,M) = Z
+  // noiseᵀ, labels (B) i32; all contiguous. loss (R), and for each row i of it the derivatives
+  //   dgram (R,R) by gram(i,n), dnoise (R,M) by noise_similarity(i,j), and, for the enduring negatives, which
+  //   reach z_i alone: d loss_i / d z_i = sum_n dpull(i,n) z_n + dalong(i) z_i.
+  void (&contrastive)(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
+                      View dgram, View dpull, View dnoise, View dalong);
 
   // Optimizers: all of one parameter, contiguous, in place.
   void (&adam)(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);

@@ -170,9 +170,9 @@ CrossEntropyResult softmax_cross_entropy(const Tensor& logits, const SparseLabel
 Tensor softmax_cross_entropy_backward(const Tensor& logits, const SparseLabels& labels, const Tensor& lse,
                                       const Tensor& dloss);
 
-// contrastive: L'cl of the paper (Eq. 11-15) for Z = [u; v] (2B,D), labels (B) i32 and noise (M,D). Row i's positive is
-// row (i+B) mod 2B; rows of an equal label are no negatives. recsys/loss/contrastive.h has the equation and the plain
-// composition.
+// contrastive: L'cl of the paper (Eq. 11-15) for Z = [u; v] (2B,D), labels (B) i32 and noise (M,D). Row i's
+// positive is row (i+B) mod 2B; rows of an equal label are no negatives. recsys/loss/contrastive.h has the
+// equation and the plain composition.
 struct ContrastiveResult {
   Tensor loss;                          // (2B)
   Tensor dgram, dpull, dnoise, dalong;  // derivatives, see Kernels::contrastive
@@ -180,6 +180,7 @@ struct ContrastiveResult {
 ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tensor& noise,
                               const ContrastiveOptions& options);
 /// dz (2B,D); noise is a constant.
-Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved, const Tensor& dloss);
+Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
+                            const Tensor& dloss);
 
 }  // namespace fen

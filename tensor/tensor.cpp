@@ -74,8 +74,9 @@ Tensor Tensor::reshape(Shape shape) const {
     }
   }
   if (open >= 0) {
-    check(known != 0 && numel() % known == 0, "[reshape] ", shape_, " holds ", numel(),
-          " elements, which do not fill ", shape);
+    if (known == 0 || numel() % known != 0) {
+      fail("[reshape] ", shape_, " holds ", numel(), " elements, which do not fill ", shape);
+    }
     shape[open] = numel() / known;
   }
   check(shape.numel() == numel(), "[reshape] ", shape_, " holds ", numel(), " elements, ", shape, " holds ",

@@ -39,15 +39,16 @@ Variable div(const Variable& a, const Variable& b) {
                 });
 }
 
-// da = dy * b * a^(b-1), db = dy * y * log a (0 where y is 0: the limit)
+// da = dy * b * a^(b-1) (0 where b is 0, whatever a), db = dy * y * log a (0 where y is 0: the limit)
 Variable pow(const Variable& a, const Variable& b) {
   const Tensor y = pow(a.value(), b.value());
   return record("pow", y, {a, b},
                 [y, x = a.value(), z = b.value()](const Tensor& dy, const Needs& needs) -> Gradients {
                   Gradients gradients(2);
-                  if (needs[0]) gradients[0] = sum_to(dy * z * pow(x, z - 1.0), x.shape());
+                  const Tensor zero = Tensor::scalar(0, y.options());
+                  if (needs[0])
+                    gradients[0] = sum_to(where(eq(z, zero), zero, dy * z * pow(x, z - 1.0)), x.shape());
                   if (needs[1]) {
-                    const Tensor zero = Tensor::scalar(0, y.options());
                     gradients[1] = sum_to(where(eq(y, zero), zero, dy * y * log(x)), z.shape());
                   }
                   return gradients;

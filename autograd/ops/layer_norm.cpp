@@ -14,9 +14,9 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
 }
 
 Variable l2_normalize(const Variable& x, double epsilon) {
-  const Variable norm = sqrt(sum(square(x), -1, true));
-  const Variable floor(Tensor::scalar(epsilon, x.value().options()));
-  return x / maximum(norm, floor);
+  // The floor goes under the root: at a row of zeros the root's own gradient is infinite.
+  const Variable floor(Tensor::scalar(epsilon * epsilon, x.value().options()));
+  return x / sqrt(maximum(sum(square(x), -1, true), floor));
 }
 
 namespace composed {

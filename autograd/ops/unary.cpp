@@ -16,10 +16,11 @@ Variable affine(const Variable& x, double scale, double shift) {
                 [scale](const Tensor& dy, const Needs&) -> Gradients { return {dy * scale}; });
 }
 
-// dx = dy * e * x^(e-1)
+// dx = dy * e * x^(e-1); 0 for e = 0, where x^-1 may be infinite
 Variable pow(const Variable& x, double exponent) {
   return record("pow", pow(x.value(), exponent), {x},
                 [exponent, input = x.value()](const Tensor& dy, const Needs&) -> Gradients {
+                  if (exponent == 0) return {Tensor::zeros(input.shape(), input.options())};
                   return {dy * pow(input, exponent - 1) * exponent};
                 });
 }

@@ -18,15 +18,20 @@ Variable similarity_to(const Variable& z, const Variable& negatives) {
 
 Variable enduring_similarity(const Variable& z, double mix_ratio) {
   const Tensor rows = z.value(), norm = sqrt(sum(square(rows), -1, true));  // (R,D), (R,1)
-  const Tensor norm_n = norm.t();                                           // (1,R)
-  const Tensor gram = matmul(rows, rows.t());
-  const Tensor cosine = gram / (norm * norm_n);
-  const double lambda = mix_ratio, rest = 1 - mix_ratio;
-  const Tensor length = sqrt(cosine * (2 * lambda * rest) + (lambda * lambda + rest * rest));  // D
-  const Tensor r = norm * norm_n * (cosine * rest + lambda) / length;
+  const Tensor norm_n = norm.t(), product = norm * norm_n;                  // (1,R), (R,R)
+  const Tensor zero = Tensor::scalar(0, rows.options());
+  const auto or_zero = [zero](const Tensor& condition, const Tensor& x) { return where(condition, x, zero); };
+  // A row of zeros has no direction to pull to. Opposite rows can cancel (lambda = 1/2): h⁻ is 0 then.
+  const Tensor has_direction = gt(norm, zero);
+  const Tensor lambda = or_zero(has_direction, Tensor::scalar(mix_ratio, rows.options()));  // (R,1)
+  const double rest = 1 - mix_ratio;
+  const Tensor cosine = or_zero(gt(product, zero), matmul(rows, rows.t()) / product);
+  const Tensor squared = cosine * lambda * (2 * rest) + (square(lambda) + rest * rest);  // D squared
+  const Tensor inverse = or_zero(compare(CompareOp::gt, squared, 1e-12), reciprocal(sqrt(squared)));
+  const Tensor r = product * (cosine * rest + lambda) * inverse;
   return record("enduring_similarity", r, {z}, [=](const Tensor& dr, const Needs&) -> Gradients {
-    const Tensor along = sum(dr * norm_n / length, -1, true) * lambda / norm;
-    return {rows * along + matmul(dr / length, rows) * rest};
+    const Tensor along = or_zero(has_direction, sum(dr * norm_n * inverse, -1, true) * lambda / norm);
+    return {rows * along + matmul(dr * inverse, rows) * rest};
   });
 }
 

@@ -7,7 +7,7 @@
 //   z_i . h⁻(i,n) = ||z_i|| ||z_n|| (lambda + (1-lambda) c) / D
 // Because h⁻ is a constant to the gradient, the gradient of sum_n w(i,n) z_i . h⁻(i,n) is
 //   sum_n w h⁻ = ~z_i sum_n w ||z_n|| lambda/D + (1-lambda) sum_n (w ||z_n||/D) ~z_n,
-// a row sum and one matrix product: the (2B,2B,D) tensor is never made. docs/method.md derives it.
+// a row sum and one matrix product: the (2B,2B,D) tensor is never made. docs/derivations.md has the steps.
 #pragma once
 
 #include "autograd/ops.h"

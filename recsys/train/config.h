@@ -15,8 +15,8 @@
 
 namespace fen::recsys {
 
-/// Field names are the TOML keys and, with dashes, the command line's options. Defaults are the paper's for
-/// Beauty.
+/// Field names are the TOML keys and, with dashes, the command line's options. Defaults are the release's
+/// for Beauty.
 struct Config {
   std::string preset;  // its name, for the record; empty for none
   Method method = Method::fenrec;
@@ -40,7 +40,7 @@ struct Config {
   int soft_labels = 3;  // labelled events; 1 is the hard label
   double gamma = 0.2;   // decay
 
-  // Contrast (Eq. 5, 9-15)
+  // Contrast (Eq. 5, 9-16)
   double alpha = 0.3;            // weight of L'cl in the paper's total
   double lambda_0 = 0.3;         // weight of CICL in the release's total
   double beta_0 = 0.1;           // weight of FICL in the release's total

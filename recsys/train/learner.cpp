@@ -29,10 +29,16 @@ ObjectiveOptions objective_options(const Config& config) {
   return options;
 }
 
-SparseLabels to_tensors(const LabelLists& labels) {
+SparseLabels to_tensors(const LabelLists& labels, Device device) {
   const auto size = static_cast<Index>(labels.items.size());
-  return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}),
-          Tensor::from(labels.items, {size}), Tensor::from(labels.weights, {size}).to(DType::f32)};
+  return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}, device),
+          Tensor::from(labels.items, {size}, device),
+          Tensor::from(labels.weights, {size}).to(DType::f32).to(device)};
+}
+
+SasRec& moved(SasRec& encoder, Device device) {
+  encoder.to(device);
+  return encoder;
 }
 
 }  // namespace
@@ -49,32 +55,33 @@ BatchOptions batch_options(const Config& config) {
   return options;
 }
 
-Learner::Learner(std::int32_t num_items, const Config& config)
+Learner::Learner(std::int32_t num_items, const Config& config, Device device)
     : config_(config),
+      device_(device),
       objective_(objective_options(config)),
       encoder_(encoder_options(num_items, config), nn::RandomStream::initial(config.seed)),
-      adam_(encoder_.named_parameters(), {.learning_rate = config.learning_rate}) {}
+      adam_(moved(encoder_, device).named_parameters(), {.learning_rate = config.learning_rate}) {}
 
-bool Learner::needs_centroids() const {
-  return config_.method == Method::fenrec && config_.objective == Objective::release;
+bool needs_clusters(const Config& config) {
+  return config.method == Method::fenrec && config.objective == Objective::release;
 }
 
 StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random) {
   const Index size = batch.inputs.size();
-  const StepLabels labels{to_tensors(batch.labels), Tensor::from(batch.targets, {size})};
+  const StepLabels labels{to_tensors(batch.labels, device_), Tensor::from(batch.targets, {size}, device_)};
   if (config_.method == Method::sasrec) {
-    const Variable h = encoder_.forward(to_device(batch.inputs), random);
+    const Variable h = encoder_.forward(to_device(batch.inputs, device_), random);
     const Variable rec = recommendation_loss(encoder_, h, labels);
     return {rec, {{"rec", rec}}};
   }
   // Three passes with independent dropout, f(S), f(S) and f(S⁺), as one over 3B sequences.
   const PackedSequences* passes[] = {&batch.inputs, &batch.inputs, &batch.positives};
-  const Variable h = encoder_.forward(to_device(join(passes)), random);
+  const Variable h = encoder_.forward(to_device(join(passes), device_), random);
   const Views views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
   Tensor noise;
   if (epoch >= config_.warmup_epochs) {
     const auto rows = static_cast<Index>(std::floor(static_cast<double>(size) * config_.noise_portion));
-    noise = normal({rows, config_.width}, random.next());
+    noise = normal({rows, config_.width}, random.next(), {.device = device_});
   }
   return contrastive_objective(encoder_, views, labels, noise, centroids_, objective_);
 }
@@ -85,10 +92,11 @@ StepLosses Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t st
   const StepLoss now = loss(batch, epoch, random);
   StepLosses losses{{"loss", now.total.value().item()}};
   for (const auto& [name, term] : now.terms) losses.emplace_back(name, term.value().item());
-  // The terms before the total: they tell which one broke.
-  for (auto term = losses.rbegin(); term != losses.rend(); ++term) {
-    check(std::isfinite(term->second), "[train] ", term->first, " is ", term->second, " at step ", step,
-          " (epoch ", epoch, "); the checkpoints before it are kept; try a smaller learning rate");
+  // The terms before their total, which is the first: they tell what broke.
+  for (std::size_t i = 1; i <= losses.size(); ++i) {
+    const auto& [name, value] = losses[i % losses.size()];
+    check(std::isfinite(value), "[train] ", name, " is ", value, " at step ", step, " (epoch ", epoch,
+          "); the checkpoints before it are kept; try a smaller learning rate");
   }
   adam_.zero_grad();
   now.total.backward();
@@ -100,7 +108,7 @@ Tensor Learner::encode(const PackedSequences& sequences) {
   const NoGrad no_grad;
   encoder_.eval();
   nn::RandomStream unused(0, 0);
-  return encoder_.forward(to_device(sequences), unused).value();
+  return encoder_.forward(to_device(sequences, device_), unused).value();
 }
 
 }  // namespace fen::recsys

@@ -18,9 +18,13 @@ using StepLosses = std::vector<std::pair<std::string, double>>;
 /// What a method is made of: how labels are made and where positives come from, as the objective has them.
 BatchOptions batch_options(const Config& config);
 
+/// Whether the objective tells intents apart (FICL): then Learner::set_centroids comes before every epoch.
+bool needs_clusters(const Config& config);
+
 class Learner {
  public:
-  Learner(std::int32_t num_items, const Config& config);
+  /// The encoder is drawn on the CPU and then moved, so that its first weights are the same on every device.
+  Learner(std::int32_t num_items, const Config& config, Device device = Device::cpu());
 
   /// Forward, backward and Adam on one batch. `step` counts from 0 over the whole run: it names the dropout
   /// masks and the noise. Throws Error naming the term and the step when a loss is not finite; the parameters
@@ -30,9 +34,8 @@ class Learner {
   /// h (B,D) without dropout and without gradients.
   Tensor encode(const PackedSequences& sequences);
 
-  /// The intents that FICL is told apart by (K,D): set before every epoch of the release's objective.
+  /// The intents (K,D), where needs_clusters().
   void set_centroids(Tensor centroids) { centroids_ = std::move(centroids); }
-  bool needs_centroids() const;
 
   SasRec& encoder() { return encoder_; }
   optim::Adam& optimizer() { return adam_; }
@@ -41,6 +44,7 @@ class Learner {
   StepLoss loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random);
 
   Config config_;
+  Device device_;
   ObjectiveOptions objective_;
   SasRec encoder_;
   optim::Adam adam_;

@@ -207,6 +207,9 @@ std::string group_of(const std::string& name) {
 
 double largest(const Tensor& x) { return x.numel() ? max(abs(x)).item() : 0; }
 
+/// A NaN is the worst there is.
+bool is_worse(double value, double than) { return !std::isnan(than) && !(value <= than); }
+
 bool exactly_zero_gradient(const std::string& name) { return name.ends_with("attention.key.bias"); }
 
 }  // namespace
@@ -226,6 +229,9 @@ ReplayReport replay(const std::filesystem::path& path) {
     if (name.starts_with("input/") || name.starts_with(kParameterPrefix)) continue;
     const auto found = ours.find(name);
     if (found == ours.end()) golden.refuse(name);
+    check(found->second.numel() == expected.numel(), "[replay] ", path.string(), ": tensor '", name,
+          "' has shape ", expected.shape(), ", expected ", found->second.shape(),
+          " by the sizes in the metadata");
     const std::string group = group_of(name);
     const double own = exactly_zero_gradient(name) ? group_scale[group] : largest(expected);
     const double difference = largest(found->second.reshape(expected.shape()) - expected);
@@ -233,14 +239,14 @@ ReplayReport replay(const std::filesystem::path& path) {
     ReplayRow& row = rows[group];
     row.group = group;
     ++row.tensors;
-    if (!(relative <= row.worst) || row.worst_tensor.empty()) {  // a NaN is the worst
+    if (is_worse(relative, row.worst) || row.worst_tensor.empty()) {
       row.worst = relative;
       row.worst_tensor = name;
     }
   }
   ReplayReport report;
   for (const auto& [group, row] : rows) {
-    report.worst = row.worst <= report.worst ? report.worst : row.worst;
+    if (is_worse(row.worst, report.worst)) report.worst = row.worst;
     report.rows.push_back(row);
   }
   return report;

@@ -30,7 +30,8 @@ constexpr std::size_t kEncodeBlock = 2048;
 Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
   std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
   std::iota(all.begin(), all.end(), 0);
-  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width});
+  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width},
+                           learner.encoder().item_table().value().options());
   for (std::size_t start = 0; start < all.size(); start += kEncodeBlock) {
     const auto block = std::span(all).subspan(start, std::min(kEncodeBlock, all.size() - start));
     const auto first = static_cast<Index>(start);
@@ -42,13 +43,13 @@ Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
 
 class Trainer {
  public:
-  Trainer(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress)
+  Trainer(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress, Device device)
       : dataset_(dataset),
         config_(config),
         run_(run),
         progress_(progress),
         builder_(dataset, training_samples(dataset), batch_options(config)),
-        learner_(dataset.num_items(), config) {}
+        learner_(dataset.num_items(), config, device) {}
 
   TrainReport train() {
     const Stopwatch clock;
@@ -91,7 +92,7 @@ class Trainer {
     EpochRecord record;
     record.epoch = epoch;
     const Stopwatch clustering;
-    if (learner_.needs_centroids()) {
+    if (needs_clusters(config_)) {
       learner_.set_centroids(
           kmeans(encode_samples(learner_, builder_), {.clusters = config_.clusters}).centroids);
     }
@@ -160,11 +161,19 @@ class Trainer {
 
 }  // namespace
 
+void check_trainable(const Dataset& dataset, const Config& config) {
+  const auto samples = static_cast<int>(training_samples(dataset).size());
+  check(!needs_clusters(config) || samples >= config.clusters, "[train] ", dataset.name(), " gives ", samples,
+        " training samples, too few for ", config.clusters, " clusters; use fewer --clusters");
+}
+
 void Progress::batch(int, int, int, const StepLosses&, double, double) {}
 void Progress::epoch(const EpochRecord&) {}
 
-TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress) {
-  return Trainer(dataset, config, run, progress).train();
+TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress,
+                  Device device) {
+  check_trainable(dataset, config);
+  return Trainer(dataset, config, run, progress, device).train();
 }
 
 }  // namespace fen::recsys

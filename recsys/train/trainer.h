@@ -27,6 +27,10 @@ class Progress {
   virtual void epoch(const EpochRecord& record);
 };
 
+/// Throws Error for a dataset that gives no training sample, or fewer of them than the objective wants
+/// clusters. For a caller that is about to touch a folder; train() asks too.
+void check_trainable(const Dataset& dataset, const Config& config);
+
 struct TrainReport {
   int epochs = 0;  // trained
   int best_epoch = 0;
@@ -40,6 +44,7 @@ struct TrainReport {
 /// a line of metrics and a last checkpoint every epoch, the best checkpoint whenever there is one, and the
 /// report at the end. A folder that holds a cut-off run goes on from its last checkpoint; masks and orders
 /// are counters, so the result is that of a run which was never cut off.
-TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress);
+TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress,
+                  Device device = Device::cpu());
 
 }  // namespace fen::recsys

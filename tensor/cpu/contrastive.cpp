@@ -1,5 +1,5 @@
-// The contrastive loss of Eq. 11-15 on the Gram matrix, and its gradient with respect to every similarity: made in the
-// same pass, while the exponentials are at hand.
+// The contrastive loss of Eq. 11-15 on the Gram matrix, and its gradient with respect to every similarity:
+// made in the same pass, while the exponentials are at hand.
 #include <algorithm>
 #include <limits>
 #include <vector>
@@ -23,7 +23,9 @@ struct Upweight {
         outside(static_cast<T>(options.margin_scales ? 0 : margin)) {}
 
   T exponent(T x, T s) const { return (x * (s + inside) + outside) * inverse_temperature; }
-  T derivative(T x, T s) const { return (s + inside + x * (1 - s * s) * inverse_scale) * inverse_temperature; }
+  T derivative(T x, T s) const {
+    return (s + inside + x * (1 - s * s) * inverse_scale) * inverse_temperature;
+  }
 };
 
 /// exp for differences to a maximum: below this the result adds nothing, and denormals would be slow.
@@ -37,7 +39,8 @@ T exp_below(T x) {
 template <class T>
 struct RowTerms {
   std::vector<T> exponent, derivative;
-  explicit RowTerms(Index n) : exponent(static_cast<std::size_t>(n)), derivative(static_cast<std::size_t>(n)) {}
+  explicit RowTerms(Index n)
+      : exponent(static_cast<std::size_t>(n)), derivative(static_cast<std::size_t>(n)) {}
 };
 
 template <class T>
@@ -73,8 +76,8 @@ void hide(RowTerms<T>& terms, const T* kept, Index n) {
 
 }  // namespace
 
-void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss, View dgram,
-                 View dpull, View dnoise, View dalong) {
+void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
+                 View dgram, View dpull, View dnoise, View dalong) {
   dispatch_floating("contrastive", gram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Index rows = gram.size[0], batch = rows / 2, noises = noise_similarity.size[1];
@@ -83,6 +86,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
     const Upweight<T> enduring_rule(options, options.margin_scales ? options.margin : 0);
     const T log_weight = static_cast<T>(std::log(options.enduring_weight));
     const T lambda = static_cast<T>(options.mix_ratio), rest = 1 - lambda;
+    constexpr T kShortest = T(1e-12);  // of D squared; it is lost in f32's rounding long before
     std::vector<T> norm(static_cast<std::size_t>(rows));
     for (Index i = 0; i < rows; ++i) norm[i] = std::sqrt(gram.as<T>()[i * rows + i]);
 
@@ -98,22 +102,25 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
 #pragma omp simd
         for (Index n = 0; n < batch; ++n) kept[n] = kept[n + batch] = label[n] == own ? T(0) : T(1);
 
-        // r(i,n) = ||z_i|| ||z_n|| (lambda + (1-lambda) c) / D: the similarity to the enduring negative, Eq. 10
-        const T norm_i = norm[i];
+        // Eq. 10's similarity to the enduring negative: r(i,n) = ||z_i|| ||z_n|| (lambda + (1-lambda) c) / D.
+        // A row of zeros has no direction to pull to. Opposite rows can cancel (lambda = 1/2): h⁻ is 0 then.
+        const T norm_i = norm[i], lambda_i = norm_i > 0 ? lambda : T(0);
 #pragma omp simd
         for (Index n = 0; n < rows; ++n) {
-          const T product = norm_i * norm[n], c = q[n] / product;
-          inverse_length[n] = 1 / std::sqrt(lambda * lambda + rest * rest + 2 * lambda * rest * c);
-          pulled[n] = product * (lambda + rest * c) * inverse_length[n];
+          const T product = norm_i * norm[n], c = product > 0 ? q[n] / product : T(0);
+          const T length = lambda_i * lambda_i + rest * rest + 2 * lambda_i * rest * c;  // D squared
+          inverse_length[n] = length > kShortest ? 1 / std::sqrt(length) : T(0);
+          pulled[n] = product * (lambda_i + rest * c) * inverse_length[n];
         }
 
         const T s = math::tanh(q[at] * positive_rule.inverse_scale);
         const T positive = positive_rule.exponent(q[at], s);
         T top = std::max(positive, terms_of(negative_rule, q, rows, T(0), negative));
         top = std::max(top, terms_of(enduring_rule, pulled.data(), rows, log_weight, enduring));
-        top = std::max(top, terms_of(negative_rule, noise_similarity.as<T>() + i * noises, noises, T(0), noise));
-        // The maximum may be an excluded row's, the anchor itself at times. Where that leaves nothing of the others,
-        // take the largest of those that count.
+        top = std::max(top,
+                       terms_of(negative_rule, noise_similarity.as<T>() + i * noises, noises, T(0), noise));
+        // The maximum may be an excluded row's, the anchor itself at times. Where that leaves nothing of the
+        // others, take the largest of those that count.
         if (top - positive > T(60)) {
           top = positive;
           for (Index n = 0; n < rows; ++n) {
@@ -145,7 +152,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
           along += dr * norm[n];
         }
         dq[at] = (math::exp(positive - top) * scale - 1) * positive_rule.derivative(q[at], s);
-        dalong.as<T>()[i] = lambda * along / norm_i;
+        dalong.as<T>()[i] = norm_i > 0 ? lambda * along / norm_i : T(0);
 #pragma omp simd
         for (Index j = 0; j < noises; ++j) dx[j] = noise.exponent[j] * scale * noise.derivative[j];
       }

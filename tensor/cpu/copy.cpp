@@ -17,7 +17,12 @@ void fill(View y, double value) {
   dispatch_any(y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T fixed = static_cast<T>(value);
-    map<T, T>(y, y, [fixed](T) { return fixed; });
+    const Nest<1> nest({y});
+    const Index stride = nest.stride[0][0];
+    for_each_run(nest, [&](const std::array<Index, 1>& at, Index n) {
+      T* out = y.as<T>() + at[0];
+      for (Index i = 0; i < n; ++i) out[i * stride] = fixed;
+    });
   });
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "tensor/cpu/kernels_cpu.h"
@@ -11,13 +10,13 @@ namespace fen::cpu {
 void gather_rows(View x, View indices, View y) {
   const Index count = indices.numel(), stride = x.stride[0];
   const auto* index = indices.as<std::int32_t>();
-  const auto bytes = static_cast<std::size_t>(x.size[1]) * size_of(x.dtype);
   dispatch_any(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Index width = x.size[1];
 #pragma omp parallel for schedule(static) if (count * width > kGrain)
-    for (Index t = 0; t < count; ++t)
-      std::memcpy(y.as<T>() + t * width, x.as<T>() + index[t] * stride, bytes);
+    for (Index t = 0; t < count; ++t) {
+      std::copy_n(x.as<T>() + index[t] * stride, width, y.as<T>() + t * width);
+    }
   });
 }
 

@@ -45,8 +45,8 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
 void softmax_cross_entropy(View logits, View offsets, View items, View weights, View loss, View lse);
 void softmax_cross_entropy_backward(View logits, View offsets, View items, View weights, View lse, View dloss,
                                     View dlogits);
-void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss, View dgram,
-                 View dpull, View dnoise, View dalong);
+void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
+                 View dgram, View dpull, View dnoise, View dalong);
 void adam(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);
 void segment_sum(View points, View assignment, View sums, View counts);
 

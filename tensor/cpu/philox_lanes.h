@@ -21,8 +21,8 @@ struct alignas(64) PhiloxWords {
 /// words[4 l … 4 l + 3] = philox(key, blocks[l]). The state is kept in 64-bit lanes, whose upper halves are
 /// rubbish except in a product: that spares the widening and narrowing around each multiply.
 inline void philox_lanes(RandomKey key, const PhiloxBlocks& blocks, PhiloxWords& words) {
-  constexpr std::uint64_t kLow = 0xFFFFFFFFu, kMultiplier0 = 0xD2511F53u, kMultiplier1 = 0xCD9E8D57u;
-  constexpr std::uint32_t kWeyl0 = 0x9E3779B9u, kWeyl1 = 0xBB67AE85u;
+  using namespace philox_constants;
+  constexpr std::uint64_t kLow = 0xFFFFFFFFu;
   alignas(64) std::uint64_t c0[kPhiloxLanes], c1[kPhiloxLanes], c2[kPhiloxLanes], c3[kPhiloxLanes];
   for (int l = 0; l < kPhiloxLanes; ++l) {
     c0[l] = blocks.index[l];
@@ -32,7 +32,7 @@ inline void philox_lanes(RandomKey key, const PhiloxBlocks& blocks, PhiloxWords&
   }
   auto k0 = static_cast<std::uint32_t>(key.seed), k1 = static_cast<std::uint32_t>(key.seed >> 32);
 #pragma GCC unroll 10
-  for (int round = 0; round < 10; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
 #pragma omp simd
     for (int l = 0; l < kPhiloxLanes; ++l) {
       const std::uint64_t p0 = (c0[l] & kLow) * kMultiplier0, p1 = (c2[l] & kLow) * kMultiplier1;

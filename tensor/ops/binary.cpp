@@ -13,8 +13,10 @@ const char* name(BinaryOp op) {
 
 Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
   check_alike(name(op), a, b);
-  check(a.dtype() != DType::boolean, "[", name(op), "] needs numbers, got bool; convert with .to(DType::f32)");
-  check(!(a.dtype() == DType::i32 && op == BinaryOp::div), "[div] of i32 would round; convert with .to(DType::f32)");
+  check(a.dtype() != DType::boolean, "[", name(op),
+        "] needs numbers, got bool; convert with .to(DType::f32)");
+  check(!(a.dtype() == DType::i32 && op == BinaryOp::div),
+        "[div] of i32 would round; convert with .to(DType::f32)");
   const Shape shape = broadcast_shapes(name(op), a.shape(), b.shape());
   Tensor y = Tensor::empty(shape, a.options());
   kernels(a.device()).binary(op, a.expand(shape).view(), b.expand(shape).view(), y.view());
@@ -22,7 +24,7 @@ Tensor binary(BinaryOp op, const Tensor& a, const Tensor& b) {
 }
 
 Tensor pow(const Tensor& x, double exponent) {
-  return binary(BinaryOp::pow, x, Tensor::scalar(exponent, x.options()));
+  return binary(BinaryOp::pow, x, scalar_like("pow", exponent, x));
 }
 
 }  // namespace fen

@@ -1,6 +1,8 @@
 // What several operations check about their operands.
 #pragma once
 
+#include <cmath>
+
 #include "tensor/tensor.h"
 
 namespace fen {
@@ -25,11 +27,24 @@ inline void check_dtype(const char* op, const Tensor& x, DType dtype) {
 }
 
 inline void check_floating(const char* op, const Tensor& x) {
-  check(is_floating(x.dtype()), "[", op, "] needs f32 or f64, got ", x.dtype(), "; convert with .to(DType::f32)");
+  check(is_floating(x.dtype()), "[", op, "] needs f32 or f64, got ", x.dtype(),
+        "; convert with .to(DType::f32)");
 }
 
 inline void check_shape(const char* op, const char* what, const Tensor& x, const Shape& shape) {
   check(x.shape() == shape, "[", op, "] ", what, " has shape ", x.shape(), ", expected ", shape);
+}
+
+/// 0.5 beside an integer tensor would silently be 0.
+inline void check_exact(const char* op, double value, const Tensor& x) {
+  check(is_floating(x.dtype()) || value == std::floor(value), "[", op, "] ", value, " is no ", x.dtype(),
+        "; convert the tensor with .to(DType::f32)");
+}
+
+/// A number as a scalar tensor of x's dtype and device.
+inline Tensor scalar_like(const char* op, double value, const Tensor& x) {
+  check_exact(op, value, x);
+  return Tensor::scalar(value, x.options());
 }
 
 /// x as contiguous rows (R,D) over its last axis.

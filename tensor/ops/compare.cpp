@@ -28,11 +28,17 @@ Tensor compare(CompareOp op, const Tensor& a, const Tensor& b) {
   return y;
 }
 
-Tensor compare(CompareOp op, const Tensor& a, double b) { return compare(op, a, Tensor::scalar(b, a.options())); }
+Tensor compare(CompareOp op, const Tensor& a, double b) {
+  return compare(op, a, scalar_like(name(op), b, a));
+}
 
-Tensor logical_and(const Tensor& a, const Tensor& b) { return logical("logical_and", LogicalOp::logical_and, a, b); }
+Tensor logical_and(const Tensor& a, const Tensor& b) {
+  return logical("logical_and", LogicalOp::logical_and, a, b);
+}
 
-Tensor logical_or(const Tensor& a, const Tensor& b) { return logical("logical_or", LogicalOp::logical_or, a, b); }
+Tensor logical_or(const Tensor& a, const Tensor& b) {
+  return logical("logical_or", LogicalOp::logical_or, a, b);
+}
 
 Tensor logical_not(const Tensor& a) {
   check_dtype("logical_not", a, DType::boolean);
@@ -46,7 +52,8 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Shape shape =
       broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   Tensor y = Tensor::empty(shape, a.options());
-  kernels(a.device()).where(condition.expand(shape).view(), a.expand(shape).view(), b.expand(shape).view(), y.view());
+  kernels(a.device())
+      .where(condition.expand(shape).view(), a.expand(shape).view(), b.expand(shape).view(), y.view());
   return y;
 }
 

@@ -13,7 +13,8 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
     check_alike("concat", first, part);
     Shape expected = first.shape();
     if (part.rank() == first.rank()) expected[axis] = part.shape()[axis];
-    check(part.shape() == expected, "[concat] along axis ", axis, ": ", part.shape(), " does not fit ", first.shape());
+    check(part.shape() == expected, "[concat] along axis ", axis, ": ", part.shape(), " does not fit ",
+          first.shape());
     shape[axis] += part.shape()[axis];
   }
   const Tensor y = Tensor::empty(shape, first.options());

@@ -14,22 +14,23 @@ ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tenso
   check_shape("contrastive", "labels", labels, {z.size(0) / 2});
   check(noise.rank() == 2 && noise.size(1) == z.size(1), "[contrastive] noise has shape ", noise.shape(),
         ", expected (M,", z.size(1), ")");
-  check(options.enduring_weight > 0 && options.temperature > 0 && options.upweight_scale > 0,
+  check(options.enduring_weight >= 0 && options.temperature > 0 && options.upweight_scale > 0,
         "[contrastive] mu ", options.enduring_weight, ", tau_1 ", options.temperature, " and tau_2 ",
-        options.upweight_scale, " must be positive");
+        options.upweight_scale, ": mu must not be negative, the temperatures must be positive");
   const Index rows = z.size(0), noises = noise.size(0);
   const auto empty = [&](const Shape& shape) { return Tensor::empty(shape, z.options()); };
   ContrastiveResult result{empty({rows}), empty({rows, rows}), empty({rows, rows}), empty({rows, noises}),
                            empty({rows})};
   const Tensor gram = matmul(z, z.t()), similarity = matmul(z, noise.t());
-  kernels(z.device()).contrastive(gram.view(), similarity.view(), labels.contiguous().view(), options,
-                                  result.loss.view(), result.dgram.view(), result.dpull.view(), result.dnoise.view(),
-                                  result.dalong.view());
+  kernels(z.device())
+      .contrastive(gram.view(), similarity.view(), labels.contiguous().view(), options, result.loss.view(),
+                   result.dgram.view(), result.dpull.view(), result.dnoise.view(), result.dalong.view());
   return result;
 }
 
 // With each row scaled by dloss: dz = (dgram + dgramᵀ + dpull) z + dnoise noise + dalong z
-Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved, const Tensor& dloss) {
+Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
+                            const Tensor& dloss) {
   const Tensor scale = dloss.unsqueeze(1);
   const Tensor dgram = saved.dgram * scale;
   return matmul(dgram + saved.dpull * scale, z) + matmul(dgram.t(), z) + matmul(saved.dnoise * scale, noise) +

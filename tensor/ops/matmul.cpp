@@ -37,7 +37,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   };
   // A batch of left sides against one right side is one tall product.
   if (batch_b.numel() == 1 && batch_a.rank() > 0 && batch == batch_a && a.is_contiguous()) {
-    const Tensor flat = matmul(a.reshape({groups * a.size(-2), a.size(-1)}), b.reshape({b.size(-2), b.size(-1)}));
+    const Tensor flat =
+        matmul(a.reshape({groups * a.size(-2), a.size(-1)}), b.reshape({b.size(-2), b.size(-1)}));
     return flat.reshape(with_matrix(batch, a.size(-2), b.size(-1)));
   }
   const auto grouped = [&](const Tensor& x) {

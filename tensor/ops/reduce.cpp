@@ -15,8 +15,8 @@ Tensor reduce(const char* op, ReduceOp kind, const Tensor& x, const Axes& axes, 
   for (int axis = 0; axis < x.rank(); ++axis) {
     kept_shape.push_back(reduced[axis] ? 1 : x.shape()[axis]);
     if (!reduced[axis] || keep) result_shape.push_back(kept_shape[axis]);
-    check(kind == ReduceOp::sum || !reduced[axis] || x.shape()[axis] > 0, "[", op, "] of the empty axis ", axis, " of ",
-          x.shape(), " is undefined");
+    check(kind == ReduceOp::sum || !reduced[axis] || x.shape()[axis] > 0, "[", op, "] of the empty axis ",
+          axis, " of ", x.shape(), " is undefined");
   }
   Tensor y = Tensor::empty(kept_shape, x.options());
   kernels(x.device()).reduce(kind, x.view(), y.view());
@@ -25,7 +25,9 @@ Tensor reduce(const char* op, ReduceOp kind, const Tensor& x, const Axes& axes, 
 
 }  // namespace
 
-Tensor sum(const Tensor& x, const Axes& axes, bool keep) { return reduce("sum", ReduceOp::sum, x, axes, keep); }
+Tensor sum(const Tensor& x, const Axes& axes, bool keep) {
+  return reduce("sum", ReduceOp::sum, x, axes, keep);
+}
 
 Tensor mean(const Tensor& x, const Axes& axes, bool keep) {
   check_floating("mean", x);
@@ -33,9 +35,13 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keep) {
   return total / (static_cast<double>(x.numel()) / static_cast<double>(std::max<Index>(1, total.numel())));
 }
 
-Tensor max(const Tensor& x, const Axes& axes, bool keep) { return reduce("max", ReduceOp::max, x, axes, keep); }
+Tensor max(const Tensor& x, const Axes& axes, bool keep) {
+  return reduce("max", ReduceOp::max, x, axes, keep);
+}
 
-Tensor min(const Tensor& x, const Axes& axes, bool keep) { return reduce("min", ReduceOp::min, x, axes, keep); }
+Tensor min(const Tensor& x, const Axes& axes, bool keep) {
+  return reduce("min", ReduceOp::min, x, axes, keep);
+}
 
 Tensor argmax(const Tensor& x, int axis) {
   axis = normalize_axis("argmax", axis, x.rank());

@@ -5,8 +5,8 @@ namespace fen {
 namespace {
 
 const char* name(UnaryOp op) {
-  constexpr const char* kNames[] = {"neg",        "abs",    "sign", "exp", "log",     "sqrt",
-                                    "reciprocal", "square", "tanh", "erf", "sigmoid", "relu", "gelu"};
+  constexpr const char* kNames[] = {"neg",    "abs",  "sign", "exp",     "log",  "sqrt", "reciprocal",
+                                    "square", "tanh", "erf",  "sigmoid", "relu", "gelu"};
   return kNames[static_cast<int>(op)];
 }
 
@@ -26,7 +26,9 @@ Tensor unary(UnaryOp op, const Tensor& x) {
 
 Tensor unary_backward(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor& dy) {
   check_alike(name(op), x, dy);
+  check_alike(name(op), x, y);
   check_shape(name(op), "dy", dy, x.shape());
+  check_shape(name(op), "y", y, x.shape());
   Tensor dx = Tensor::empty(x.shape(), x.options());
   kernels(x.device()).unary_backward(op, x.view(), y.view(), dy.view(), dx.view());
   return dx;
@@ -34,11 +36,8 @@ Tensor unary_backward(UnaryOp op, const Tensor& x, const Tensor& y, const Tensor
 
 Tensor affine(const Tensor& x, double scale, double shift) {
   check(x.dtype() != DType::boolean, "[affine] needs a number, got bool; convert with .to(DType::f32)");
-  if (x.dtype() == DType::i32) {
-    // 0.5 as an integer would silently be 0.
-    check(scale == std::floor(scale) && shift == std::floor(shift), "[affine] ", scale, " * i32 + ", shift,
-          " is no integer; convert with .to(DType::f32)");
-  }
+  check_exact("affine", scale, x);
+  check_exact("affine", shift, x);
   Tensor y = Tensor::empty(x.shape(), x.options());
   kernels(x.device()).affine(x.view(), scale, shift, y.view());
   return y;

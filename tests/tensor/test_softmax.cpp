@@ -32,7 +32,7 @@ TEST_CASE("softmax equals its definition along every axis and in every layout") 
   const Tensor large = random({50, 1000}, 2, DType::f32);
   const auto run = [&] { return softmax(large); };
   CHECK(same_bits(with_threads(1, run), with_threads(2, run)));
-  check_close(sum(run(), -1), Tensor::ones({50}), 1e-6);
+  check_close(sum(run(), -1), Tensor::ones({50}), 1e-5);  // f32 sums of 1000 terms, in whatever order
 }
 
 TEST_CASE("softmax: backward is the derivative") {
