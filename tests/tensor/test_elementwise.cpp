@@ -247,7 +247,7 @@ TEST_CASE("elementwise: errors") {
   CHECK(error_of([&] { exp(i32({1})); }) == "[exp] needs f32 or f64, got i32; convert with .to(DType::f32)");
   CHECK(error_of([&] { neg(flag); }) == "[neg] needs f32 or f64, got bool; convert with .to(DType::f32)");
   CHECK(error_of([&] { i32({1}) * 0.5; }) ==
-        "[affine] 0.5 * i32 + 0 is no integer; convert with .to(DType::f32)");
+        "[affine] 0.5 is no i32; convert the tensor with .to(DType::f32)");
   CHECK(error_of([&] { flag * 2.0; }) == "[affine] needs a number, got bool; convert with .to(DType::f32)");
   CHECK(error_of([&] { lt(x, i32({1})); }) == "[lt] dtypes differ: f32 and i32; convert one with .to(dtype)");
   CHECK(error_of([&] { logical_and(x, x); }) == "[logical_and] needs bool, got f32; convert with .to(dtype)");

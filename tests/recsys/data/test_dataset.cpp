@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <vector>
 
@@ -138,16 +137,4 @@ TEST_CASE("dataset: the paper's four sets") {
     for (const auto count : data->training_counts()) training += count;
     CHECK(training == facts.interactions - 2 * facts.users);
   }
-}
-
-TEST_CASE("dataset: reading Beauty stays far below the cost of an epoch") {
-  if (!real("Beauty")) return;
-  double best = 1e9;
-  for (int run = 0; run < 5; ++run) {
-    const auto start = std::chrono::steady_clock::now();
-    Dataset::read(data_folder() / "Beauty.txt");
-    best = std::min(best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  MESSAGE("Beauty is read in ", best * 1e3, " ms");
-  CHECK(best < 0.5);  // about 11 ms; the slack is for debug and sanitizer builds on a busy machine
 }

@@ -64,12 +64,15 @@ TEST_CASE("run folder: a run is refused, other files are not") {
     fs::create_directories(path);
     write(path / file);
     const auto error = error_of([&] { RunFolder::create(path, {}); });
-    contains(error, path.string() + " already holds a run (" + file + "); choose another --out, or");
+    contains(error, path.string() + " already holds a run (" + file +
+                        "); choose another --out, go on with --resume, or");
     contains(error, "--force");
     CHECK(text_of(path / file) == "x");
   }
-  write(scratch.path / "notes.txt", "mine");
-  CHECK_NOTHROW(RunFolder::create(scratch.path, {}));
+  const fs::path with_notes = scratch.path / "with-notes";
+  fs::create_directories(with_notes);
+  write(with_notes / "notes.txt", "mine");
+  CHECK_NOTHROW(RunFolder::create(with_notes, {}));
 }
 
 TEST_CASE("run folder: force removes the run's own files only") {

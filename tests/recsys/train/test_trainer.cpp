@@ -286,7 +286,7 @@ TEST_CASE("trainer: more clusters than samples are refused before anything is wr
   Config config = tiny_config();
   config.clusters = 100000;
   const std::string error = test::error_of([&] { train_in(scratch.path, config); });
-  contains(error, "[train] tiny gives ");
+  contains(error, "[train] tiny.txt gives ");
   contains(error, "too few for 100000 clusters; use fewer --clusters");
   CHECK(metrics_of(scratch.path).empty());
   CHECK_FALSE(fs::exists(scratch.path / "last.safetensors"));
