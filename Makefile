@@ -41,7 +41,7 @@ format:
 
 lint: build  ## clang-format and clang-tidy, as CI runs them
 	clang-format --dry-run --Werror $(SOURCES)
-	run-clang-tidy -quiet -p $(BUILD) -j $$(nproc) $(filter-out bench/%,$(filter %.cpp,$(SOURCES)))
+	run-clang-tidy -quiet -p $(BUILD) -j $$(nproc) $(filter-out bench/% tests/%,$(filter %.cpp,$(SOURCES)))
 
 clean:
 	rm -rf build build-debug build-asan

@@ -29,7 +29,8 @@ Variable MultiHeadAttention::forward(const Variable& x_queries, const Variable& 
                                      RandomStream& random) const {
   AttentionOptions options;
   options.heads = heads_;
-  options.scale = 1 / std::sqrt(static_cast<double>(query_.weight.size(0) / heads_));
+  const Index head_width = query_.weight.size(0) / heads_;
+  options.scale = 1 / std::sqrt(static_cast<double>(head_width));
   options.causal = causal_;
   if (is_training()) {
     options.dropout = dropout_;

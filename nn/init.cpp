@@ -15,7 +15,8 @@ struct Fans {
 Fans fans(const char* op, const Shape& shape) {
   check(shape.rank() >= 2 && shape.numel() > 0, "[", op, "] needs a weight (out, in, …), got ", shape,
         "; use normal or uniform");
-  const double in = static_cast<double>(shape.numel() / shape[0]);
+  const Index inputs = shape.numel() / shape[0];  // exact: one output's share of the weight
+  const double in = static_cast<double>(inputs);
   return {in, in / static_cast<double>(shape[1]) * static_cast<double>(shape[0])};
 }
 
