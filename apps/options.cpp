@@ -77,7 +77,14 @@ void add_threads(CLI::App& command) {
 void add_device(CLI::App& command, Device& device) {
   command
       .add_option_function<std::string>(
-          "--device", [&device](const std::string& text) { device = Device::parse(text); },
+          "--device",
+          [&device](const std::string& text) {
+            try {
+              device = Device::parse(text);
+            } catch (const Error& error) {
+              throw CLI::ValidationError("--device", error.what());
+            }
+          },
           "cpu (default) or cuda")
       ->type_name("D");
 }

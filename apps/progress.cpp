@@ -14,7 +14,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBarWidth = 24;
+constexpr int kBarWidth = 12;
 constexpr std::size_t kUsualColumns = 100;  // where the terminal does not tell
 constexpr std::chrono::milliseconds kRedraw{100};
 
@@ -76,9 +76,9 @@ class BarProgress : public LineProgress {
     if (now - drawn_ < kRedraw) return;
     drawn_ = now;
     std::string line =
-        fmt::format("epoch {} {} {}/{}{}  {:.0f} samples/s  {} left", epoch, bar(batch + 1, batches),
-                    batch + 1, batches, text_of(losses), samples_per_second, clock_time(seconds_left));
-    line.resize(std::min(line.size(), columns() - 1));  // a wrapped line could not be redrawn
+        fmt::format("epoch {} {} {}/{}  {} left  {:.0f} samples/s{}", epoch, bar(batch + 1, batches),
+                    batch + 1, batches, clock_time(seconds_left), samples_per_second, text_of(losses));
+    line.resize(std::min(line.size(), columns() - 1));  // a wrapped one could not be redrawn
     out_ << kStartOfLine << line << std::flush;
     shown_ = true;
   }

@@ -21,9 +21,9 @@ double best_seconds(int calls, const F& f) {
 }
 
 MachinePeak measure() {
-  constexpr Index kSize = 2048, kElements = Index{1} << 25;
+  constexpr Index kSize = 1024, kElements = Index{1} << 25;
   const Tensor a = normal({kSize, kSize}, {1, 1}), b = normal({kSize, kSize}, {1, 2});
-  const double gemm = best_seconds(8, [&] { matmul(a, b); });
+  const double gemm = best_seconds(20, [&] { matmul(a, b); });
   const Tensor from = Tensor::zeros({kElements});
   Tensor to = Tensor::zeros({kElements});
   const double copy = best_seconds(8, [&] { to.copy_from(from); });

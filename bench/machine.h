@@ -4,7 +4,7 @@
 namespace fen::bench {
 
 struct MachinePeak {
-  double gemm_gflops = 0;     // f32, (2048,2048) x (2048,2048), all threads
+  double gemm_gflops = 0;     // f32, (1024,1024) x (1024,1024), all threads
   double copy_gigabytes = 0;  // a second, read and written, 256 MB
 };
 

@@ -96,7 +96,7 @@ Checkpoint load_checkpoint(const std::filesystem::path& path, int heads) {
   if (const auto found = file.metadata.find(kConfigKey); found != file.metadata.end()) {
     const auto json = nlohmann::ordered_json::parse(found->second, nullptr, /*allow_exceptions=*/false);
     check(!json.is_discarded(), "[checkpoint] ", path.string(), ": metadata '", kConfigKey, "' is not JSON");
-    checkpoint.config = config_from_json(json);
+    checkpoint.config = config_from_json(json, path.string());
     options.dropout = checkpoint.config->dropout;
   }
   options.heads = checkpoint.config ? checkpoint.config->heads : heads;

@@ -45,8 +45,8 @@ Config synthetic() {
   Config config;
   config.preset = "synthetic";
   config.learning_rate = 3e-3;
-  config.epochs = 24;
-  config.warmup_epochs = 8;
+  config.epochs = 20;
+  config.warmup_epochs = 7;
   config.patience = 8;
   config.clusters = 24;
   config.lambda_0 = config.alpha = 0.02;

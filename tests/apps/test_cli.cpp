@@ -173,7 +173,7 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data good.txt --heads 5" + out, 1, "multiple of heads");
   scratch.refuses("train --data good.txt" + out, 1, "8 training samples, too few for 256 clusters");
   scratch.refuses("train --data good.txt --device cuda" + out, 1, "no CUDA backend");
-  scratch.refuses("train --data good.txt --device tpu" + out, 1, "'tpu' is no device");
+  scratch.refuses("train --data good.txt --device tpu" + out, 2, "'tpu' is no device");
   scratch.refuses("train --data good.txt --out run --resume --epochs 3", 2, "--resume");
   scratch.refuses("train --data good.txt --out nowhere --resume", 1, "holds no run to resume");
   scratch.refuses("train --data good.txt --clusters 4 --out run", 1, "already holds a run (config.json)");
