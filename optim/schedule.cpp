@@ -17,7 +17,8 @@ StepSchedule::StepSchedule(double base, long period, double factor)
 
 double StepSchedule::at(long step) const {
   check(step >= 0, "[step_schedule] step is ", step, ", expected 0 or more");
-  return base_ * std::pow(factor_, static_cast<double>(step / period_));
+  const long periods = step / period_;
+  return base_ * std::pow(factor_, static_cast<double>(periods));
 }
 
 CosineSchedule::CosineSchedule(double base, long total, long warm_up, double least)
