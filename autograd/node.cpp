@@ -22,7 +22,8 @@ Cell::~Cell() {
   draining = false;
 }
 
-Variable record(const char* op, Tensor value, std::vector<Variable> inputs, BackwardFunction backward) {
+Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs,
+                BackwardFunction backward) {
   static std::atomic<std::uint64_t> next_id = 1;
   Variable result(std::move(value));
   bool needed = false;

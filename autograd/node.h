@@ -47,6 +47,6 @@ struct Cell {
 
 /// The result of an op. Records a node unless no input requires a gradient or NoGrad is in force.
 /// `backward` keeps what it captures alive until the graph is freed: capture tensors, never variables.
-Variable record(const char* op, Tensor value, std::vector<Variable> inputs, BackwardFunction backward);
+Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs, BackwardFunction backward);
 
 }  // namespace fen

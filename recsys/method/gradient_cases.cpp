@@ -199,7 +199,7 @@ std::vector<GradientCase> gradient_cases() {
       {"noise", "z_i against ascended noise",
        [] {
          const Variable z = leaf({2 * kBatch, kWidth}, 1);
-         const Tensor h = z.value();
+         const Tensor& h = z.value();
          const Tensor noise = ascend_noise(h.slice(0, 0, kBatch), h.slice(0, kBatch, 2 * kBatch), targets(),
                                            random({kNoise, kWidth}, 2));
          return gradcheck(
