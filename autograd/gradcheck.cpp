@@ -27,7 +27,7 @@ GradcheckRow check_leaf(const std::function<Variable()>& f, const std::string& n
                         const Tensor& gradient, RandomKey key, double step) {
   GradcheckRow worst;
   worst.input = name;
-  const Tensor point = leaf.value();
+  const Tensor& point = leaf.value();
   const std::vector<double> analytic =
       (gradient.defined() ? gradient : Tensor::zeros(point.shape(), point.options())).to_vector<double>();
   double* x = point.numel() ? point.data<double>() : nullptr;

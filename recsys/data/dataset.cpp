@@ -77,7 +77,7 @@ Dataset Dataset::read(const std::filesystem::path& path) {
   return from_text(text.view(), source, path.stem().string());
 }
 
-Dataset Dataset::parse(std::istream& in, std::string name) {
+Dataset Dataset::parse(std::istream& in, const std::string& name) {
   std::ostringstream text;
   text << in.rdbuf();
   return from_text(text.view(), name, name);

@@ -40,7 +40,7 @@ class Dataset {
   static Dataset read(const std::filesystem::path& path);
 
   /// The same from a stream; `name` stands for the file in messages and becomes name().
-  static Dataset parse(std::istream& in, std::string name);
+  static Dataset parse(std::istream& in, const std::string& name);
 
   const std::string& name() const { return name_; }  // the file's name without its extension
   const Report& report() const { return report_; }

@@ -17,8 +17,9 @@ Variable similarity_to(const Variable& z, const Variable& negatives) {
 }
 
 Variable enduring_similarity(const Variable& z, double mix_ratio) {
-  const Tensor rows = z.value(), norm = sqrt(sum(square(rows), -1, true));  // (R,D), (R,1)
-  const Tensor norm_n = norm.t(), product = norm * norm_n;                  // (1,R), (R,R)
+  const Tensor& rows = z.value();                           // (R,D)
+  const Tensor norm = sqrt(sum(square(rows), -1, true));    // (R,1)
+  const Tensor norm_n = norm.t(), product = norm * norm_n;  // (1,R), (R,R)
   const Tensor zero = Tensor::scalar(0, rows.options());
   const auto or_zero = [zero](const Tensor& condition, const Tensor& x) { return where(condition, x, zero); };
   // A row of zeros has no direction to pull to. Opposite rows can cancel (lambda = 1/2): h⁻ is 0 then.

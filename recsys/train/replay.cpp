@@ -159,11 +159,11 @@ class Case {
     step.terms.emplace_back("joint", step.total);
     const nn::NamedVariables parameters = encoder_.named_parameters();
     for (const auto& [term, value] : step.terms) {
-      const std::string prefix = phase + "/" + term;
+      const std::string prefix = str(phase, "/", term);
       ours[prefix + "/loss"] = value.value();
       const std::vector<Tensor> gradients = grad(value, encoder_.parameters(), {}, /*keep_graph=*/true);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
-        ours[prefix + "/grad/" + parameters[i].first] =
+        ours[str(prefix, "/grad/", parameters[i].first)] =
             gradients[i].defined() ? gradients[i]
                                    : Tensor::zeros(parameters[i].second.shape(), {.dtype = DType::f64});
       }
