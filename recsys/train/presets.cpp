@@ -38,13 +38,13 @@ Config from(const Release& release) {
 }
 
 /// For the data of recsys/data/synthetic.h: some twenty intents, 20000 samples, and a demo that cannot wait.
-/// An epoch has a seventh of Beauty's steps, so they are longer, and the contrast, whose gradient is the
-/// larger one at first, weighs less: with Beauty's weights it would still rule the encoder when the demo
+/// An epoch has a seventh of Beauty's samples, so batches are smaller; and the contrast, whose gradient is
+/// the larger one at first, weighs less: with Beauty's weights it would still rule the encoder when the demo
 /// ends.
 Config synthetic() {
   Config config;
   config.preset = "synthetic";
-  config.learning_rate = 3e-3;
+  config.batch_size = 128;
   config.epochs = 20;
   config.warmup_epochs = 7;
   config.patience = 8;
