@@ -1,3 +1,4 @@
+#include "autograd/composing.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 
@@ -5,6 +6,7 @@ namespace fen {
 
 // dx = y * (dy - sum(dy*y))
 Variable softmax(const Variable& x, int axis) {
+  if (is_composing()) return composed::softmax(x, axis);
   const Tensor y = softmax(x.value(), axis);
   return record("softmax", y, {x}, [y, axis](const Tensor& dy, const Needs&) -> Gradients {
     return {softmax_backward(y, dy, axis)};
