@@ -96,6 +96,8 @@ Tensor softmax_backward(const Tensor& y, const Tensor& dy, int axis = -1);
 Tensor log_softmax(const Tensor& x, int axis = -1);
 /// log(sum(exp(x))) with the maximum taken out. A row of -inf gives -inf.
 Tensor logsumexp(const Tensor& x, int axis = -1, bool keep = false);
+/// dy exp(x - y) for y and dy of size 1 along the axis: with y = logsumexp(x, axis, true) its backward.
+Tensor logsumexp_backward(const Tensor& x, const Tensor& y, const Tensor& dy, int axis = -1);
 
 // concat
 Tensor concat(std::span<const Tensor> parts, int axis = 0);

@@ -24,16 +24,16 @@ Tensor moved(const Tensor& noise, const Tensor& g) {
 
 }  // namespace
 
-// With P the noise's part of the softmax of [h1 h2ᵀ, h1 zᵀ], g = Pᵀ h1 / B. Nothing of the first part changes
-// from step to step but its share of the sum.
+// With P the noise's part of the softmax of [h1 h2ᵀ, h1 zᵀ], over B, g = Pᵀ h1. Nothing of the first part
+// changes from step to step but its share of the sum.
 Tensor ascend_noise(const Tensor& h1, const Tensor& h2, const Tensor& labels, Tensor noise) {
   if (is_composing()) return composed::ascend_noise(h1, h2, labels, noise);
   const Tensor views = logsumexp(masked_views(h1, h2, labels), -1, true);
-  const double mean = 1.0 / static_cast<double>(h1.size(0));
+  const Tensor share = Tensor::full({h1.size(0), 1}, 1.0 / static_cast<double>(h1.size(0)), h1.options());
   for (int step = 0; step < kNoiseSteps; ++step) {
     const Tensor similarity = matmul(h1, noise.t());
     const Tensor lse = logsumexp(concat({views, logsumexp(similarity, -1, true)}, -1), -1, true);
-    noise = moved(noise, matmul(exp(similarity - lse).t(), h1) * mean);
+    noise = moved(noise, matmul(logsumexp_backward(similarity, lse, share).t(), h1));
   }
   return noise;
 }

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/scalar_math.h"
+#include "tensor/cpu/exp_flushed.h"
 #include "tensor/view.h"
 
 namespace fen::cpu {
@@ -29,7 +29,7 @@ template <class T>
 T sum_exponentials(const T* x, Index n, T shift) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += math::exp(x[i] - shift);
+  for (Index i = 0; i < n; ++i) total += exp_flushed(x[i] - shift);
   return total;
 }
 
@@ -38,7 +38,7 @@ template <class T>
 T exponentials(const T* x, Index n, T shift, T* y) {
   T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += y[i] = math::exp(x[i] - shift);
+  for (Index i = 0; i < n; ++i) total += y[i] = exp_flushed(x[i] - shift);
   return total;
 }
 
@@ -46,7 +46,7 @@ T exponentials(const T* x, Index n, T shift, T* y) {
 template <class T>
 void scaled_exponentials(const T* x, Index n, T shift, T scale, T* y) {
 #pragma omp simd
-  for (Index i = 0; i < n; ++i) y[i] = scale * math::exp(x[i] - shift);
+  for (Index i = 0; i < n; ++i) y[i] = scale * exp_flushed(x[i] - shift);
 }
 
 }  // namespace fen::cpu
