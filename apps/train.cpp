@@ -11,6 +11,7 @@
 #include "apps/commands.h"
 #include "apps/options.h"
 #include "apps/progress.h"
+#include "autograd/composing.h"
 #include "recsys/data/dataset.h"
 #include "recsys/train/run_folder.h"
 #include "recsys/train/trainer.h"
@@ -25,7 +26,7 @@ struct Options {
   ConfigOptions config;
   std::string data, out;
   Device device;
-  bool force = false, resume = false, json = false;
+  bool force = false, resume = false, compose = false, json = false;
 };
 
 constexpr const char* kExamples =
@@ -55,6 +56,7 @@ void run(const Options& options) {
 
   std::ostream& lines = options.json ? std::cerr : std::cout;
   const auto target = target_of(options.json ? STDERR_FILENO : STDOUT_FILENO);
+  const Composing composing(options.compose);
   const auto progress = make_progress(lines, target);
   const recsys::TrainReport report = recsys::train(dataset, config, folder, *progress, options.device);
 
@@ -91,6 +93,8 @@ void add_train(CLI::App& program) {
       ->add_flag("--resume", options->resume,
                  "go on with the cut-off run that --out holds, with its configuration")
       ->excludes(force);
+  command->add_flag("--compose", options->compose,
+                    "make every fused op of the plain ones that define it: slower, the same to rounding");
   add_device(*command, options->device);
   add_threads(*command);
   add_json(*command, options->json);

@@ -17,6 +17,7 @@ class Needs {
  public:
   explicit Needs(const std::vector<std::shared_ptr<Cell>>& inputs) : inputs_(inputs) {}
   bool operator[](std::size_t input) const;
+  std::size_t size() const { return inputs_.size(); }
 
  private:
   const std::vector<std::shared_ptr<Cell>>& inputs_;

@@ -1,6 +1,7 @@
 // Differentiable operations: the names and rules of tensor/ops.h on variables. Each op records its backward
 // right under its forward, in ops/<stem>.cpp. Fused ops have their plain composition beside them, named
-// composed::*; that is the definition, the test oracle, and what to read first.
+// composed::*; that is the definition, the test oracle, and what to read first (autograd/composing.h
+// switches).
 #pragma once
 
 #include <span>
@@ -111,8 +112,18 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Tensor& query_offsets,
                    const Tensor& key_offsets, const AttentionOptions& options);
 
+// bias_gelu: gelu(x + bias)
+Variable bias_gelu(const Variable& x, const Variable& bias);
+
+// dropout_add_norm: layer_norm(residual + dropout(x + bias)); the end of both halves of a transformer layer
+Variable dropout_add_norm(const Variable& x, const Variable& bias, const Variable& residual, DropoutMask mask,
+                          const Variable& weight, const Variable& norm_bias, double epsilon);
+
 // cross_entropy: loss (B)
 Variable softmax_cross_entropy(const Variable& logits, const SparseLabels& labels);
+/// Of the logits h tableᵀ, which never exist as a whole: see tensor/ops.h.
+Variable linear_cross_entropy(const Variable& h, const Variable& table, const SparseLabels& labels,
+                              Index most_held = kMostHeldElements);
 
 // contrastive: row losses (2B), see tensor/ops.h; no gradient flows into noise
 Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise,
@@ -124,10 +135,15 @@ Variable l2_normalize(const Variable& x, double epsilon = 1e-12);
 namespace composed {
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon);
 Variable gelu(const Variable& x);
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias);
 Variable softmax(const Variable& x, int axis = -1);
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Tensor& query_offsets,
                    const Tensor& key_offsets, const AttentionOptions& options);
+Variable bias_gelu(const Variable& x, const Variable& bias);
+Variable dropout_add_norm(const Variable& x, const Variable& bias, const Variable& residual, DropoutMask mask,
+                          const Variable& weight, const Variable& norm_bias, double epsilon);
 Variable softmax_cross_entropy(const Variable& logits, const SparseLabels& labels);
+Variable linear_cross_entropy(const Variable& h, const Variable& table, const SparseLabels& labels);
 }  // namespace composed
 
 }  // namespace fen

@@ -30,6 +30,12 @@ void topk(View x, View values, View order);
 void layer_norm(View x, View weight, View bias, double epsilon, View y, View mean, View rstd);
 void layer_norm_backward(View x, View weight, View mean, View rstd, View dy, View dx, View dweight,
                          View dbias);
+void bias_gelu(View x, View bias, View y);
+void bias_gelu_backward(View x, View bias, View dy, View dx, View dbias);
+void dropout_add_norm(View x, View bias, View residual, DropoutMask mask, View weight, View norm_bias,
+                      double epsilon, View sum, View y, View mean, View rstd);
+void dropout_add_norm_backward(View sum, DropoutMask mask, View weight, View mean, View rstd, View dy,
+                               View dx, View dbias, View dresidual, View dweight, View dnorm_bias);
 void gather_rows(View x, View indices, View y);
 void scatter_add_rows(View x, View indices, View y);
 void gather(View x, View indices, View y);
@@ -46,6 +52,10 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
 void softmax_cross_entropy(View logits, View offsets, View items, View weights, View loss, View lse);
 void softmax_cross_entropy_backward(View logits, View offsets, View items, View weights, View lse, View dloss,
                                     View dlogits);
+void linear_cross_entropy(View h, View table, View offsets, View items, View weights, View loss, View lse,
+                          View held);
+void linear_cross_entropy_backward(View h, View table, View offsets, View items, View weights, View lse,
+                                   View held, View dloss, View dh, View dtable);
 void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                  View dgram, View dpull, View dnoise, View dalong);
 void adam(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);

@@ -27,6 +27,12 @@ MultiHeadAttention::MultiHeadAttention(Index width, int heads, const Initializer
 Variable MultiHeadAttention::forward(const Variable& x_queries, const Variable& x_keys,
                                      const Tensor& query_offsets, const Tensor& key_offsets,
                                      RandomStream& random) const {
+  return dense_.forward(heads(x_queries, x_keys, query_offsets, key_offsets, random));
+}
+
+Variable MultiHeadAttention::heads(const Variable& x_queries, const Variable& x_keys,
+                                   const Tensor& query_offsets, const Tensor& key_offsets,
+                                   RandomStream& random) const {
   AttentionOptions options;
   options.heads = heads_;
   const Index head_width = query_.weight.size(0) / heads_;
@@ -36,9 +42,8 @@ Variable MultiHeadAttention::forward(const Variable& x_queries, const Variable& 
     options.dropout = dropout_;
     options.key = random.next();
   }
-  const Variable y = attention(query_.forward(x_queries), key_.forward(x_keys), value_.forward(x_keys),
-                               query_offsets, key_offsets, options);
-  return dense_.forward(y);
+  return attention(query_.forward(x_queries), key_.forward(x_keys), value_.forward(x_keys), query_offsets,
+                   key_offsets, options);
 }
 
 }  // namespace fen::nn

@@ -18,6 +18,11 @@ class MultiHeadAttention : public Module {
   Variable forward(const Variable& x_queries, const Variable& x_keys, const Tensor& query_offsets,
                    const Tensor& key_offsets, RandomStream& random) const;
 
+  /// forward() in its two halves: the heads' results side by side, and the output projection.
+  Variable heads(const Variable& x_queries, const Variable& x_keys, const Tensor& query_offsets,
+                 const Tensor& key_offsets, RandomStream& random) const;
+  const Linear& output() const { return dense_; }
+
  private:
   int heads_;
   double dropout_;

@@ -11,9 +11,12 @@ void check_dropout(const char* op, double p) {
 Dropout::Dropout(double p) : p_(p) { check_dropout("dropout", p); }
 
 Variable Dropout::forward(const Variable& x, RandomStream& random) const {
-  if (!is_training()) return x;
-  const RandomKey key = random.next();
-  return p_ == 0 ? x : dropout(x, p_, key);
+  const DropoutMask now = mask(random);
+  return now.p == 0 ? x : dropout(x, now.p, now.key);
+}
+
+DropoutMask Dropout::mask(RandomStream& random) const {
+  return is_training() ? DropoutMask{p_, random.next()} : DropoutMask{};
 }
 
 }  // namespace fen::nn

@@ -3,6 +3,7 @@
 
 #include "nn/module.h"
 #include "nn/random_stream.h"
+#include "tensor/kernels.h"
 
 namespace fen::nn {
 
@@ -14,6 +15,9 @@ class Dropout : public Module {
 
   /// Draws one key in training, whatever p is, so that p of one layer does not change another's mask.
   Variable forward(const Variable& x, RandomStream& random) const;
+
+  /// The mask that forward() would use, for an op that has dropout in it.
+  DropoutMask mask(RandomStream& random) const;
 
   double p() const { return p_; }
 

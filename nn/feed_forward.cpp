@@ -13,7 +13,11 @@ FeedForward::FeedForward(Index width, Index inner, const Initializer& init, Rand
 }
 
 Variable FeedForward::forward(const Variable& x, RandomStream& random) const {
-  return dense_2_.forward(dropout_.forward(gelu(dense_1_.forward(x)), random));
+  return dense_2_.forward(hidden(x, random));
+}
+
+Variable FeedForward::hidden(const Variable& x, RandomStream& random) const {
+  return dropout_.forward(bias_gelu(dense_1_.product(x), dense_1_.bias), random);
 }
 
 }  // namespace fen::nn

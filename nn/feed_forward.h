@@ -13,6 +13,10 @@ class FeedForward : public Module {
 
   Variable forward(const Variable& x, RandomStream& random) const;
 
+  /// forward() in its two halves: Dropout(gelu(W1 x + b1)), and the layer W2, b2.
+  Variable hidden(const Variable& x, RandomStream& random) const;
+  const Linear& output() const { return dense_2_; }
+
  private:
   Linear dense_1_, dense_2_;
   Dropout dropout_;

@@ -13,6 +13,8 @@ class LayerNorm : public Module {
 
   Variable forward(const Variable& x) const;
 
+  double epsilon() const { return epsilon_; }
+
   Variable weight, bias;
 
  private:

@@ -11,10 +11,19 @@ Linear::Linear(Index in, Index out, const Initializer& init, RandomStream& rando
 }
 
 Variable Linear::forward(const Variable& x) const {
+  check_input(x);
+  return linear(x, weight, bias);
+}
+
+Variable Linear::product(const Variable& x) const {
+  check_input(x);
+  return linear(x, weight, Variable());
+}
+
+void Linear::check_input(const Variable& x) const {
   const Index in = weight.size(1);
   check(x.shape().rank() >= 1 && x.shape().back() == in, "[linear] x is ", x.shape(), ", expected (…,", in,
         ") for weight ", weight.shape());
-  return linear(x, weight, bias);
 }
 
 }  // namespace fen::nn

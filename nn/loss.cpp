@@ -23,6 +23,12 @@ Variable cross_entropy(const Variable& logits, const SparseLabels& labels) {
   return mean(softmax_cross_entropy(logits, labels));
 }
 
+Variable linear_cross_entropy(const Variable& h, const Variable& table, const SparseLabels& labels) {
+  check(h.shape().rank() == 2 && h.size(0) > 0, "[linear_cross_entropy] h is ", h.shape(),
+        ", expected (B,D) with a row at least");
+  return mean(fen::linear_cross_entropy(h, table, labels));
+}
+
 Variable cross_entropy(const Variable& logits, const Tensor& labels) {
   check_logits(logits);
   if (labels.dtype() == DType::i32) {

@@ -11,6 +11,9 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels);
 /// Soft and sparse: see SparseLabels.
 Variable cross_entropy(const Variable& logits, const SparseLabels& labels);
 
+/// Of the logits h tableᵀ, h (B,D), table (N,D), which are never held: for a catalogue of any size.
+Variable linear_cross_entropy(const Variable& h, const Variable& table, const SparseLabels& labels);
+
 /// One label of weight 1 a row: what hard labels (B) i32 are as sparse ones. weights get `dtype`.
 SparseLabels hard_labels(const Tensor& labels, DType dtype);
 

@@ -47,10 +47,16 @@ TransformerEncoderLayer::TransformerEncoderLayer(const TransformerOptions& optio
 
 PackedRows TransformerEncoderLayer::forward(const PackedRows& x, RandomStream& random, bool last_only) const {
   const PackedRows queries = last_only ? last_rows(x) : x;
-  const Variable attended = attention_.forward(queries.rows, x.rows, queries.offsets, x.offsets, random);
-  const Variable h = attention_norm_.forward(queries.rows + dropout_.forward(attended, random));
-  const Variable f = intermediate_.forward(h, random);
-  return {intermediate_norm_.forward(h + dropout_.forward(f, random)), queries.offsets};
+  const Variable attended = attention_.heads(queries.rows, x.rows, queries.offsets, x.offsets, random);
+  const Variable h = finish(attended, attention_.output(), queries.rows, attention_norm_, random);
+  const Variable hidden = intermediate_.hidden(h, random);
+  return {finish(hidden, intermediate_.output(), h, intermediate_norm_, random), queries.offsets};
+}
+
+Variable TransformerEncoderLayer::finish(const Variable& y, const Linear& output, const Variable& residual,
+                                         const LayerNorm& norm, RandomStream& random) const {
+  return dropout_add_norm(output.product(y), output.bias, residual, dropout_.mask(random), norm.weight,
+                          norm.bias, norm.epsilon());
 }
 
 TransformerEncoder::TransformerEncoder(const TransformerOptions& options, const Initializer& init,

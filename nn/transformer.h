@@ -40,6 +40,10 @@ class TransformerEncoderLayer : public Module {
   Index width() const { return attention_norm_.weight.size(0); }
 
  private:
+  /// LayerNorm(residual + Dropout(W y + b)): the end of both halves.
+  Variable finish(const Variable& y, const Linear& output, const Variable& residual, const LayerNorm& norm,
+                  RandomStream& random) const;
+
   MultiHeadAttention attention_;
   LayerNorm attention_norm_;
   FeedForward intermediate_;

@@ -47,6 +47,20 @@ struct ContrastiveOptions {
   bool margin_scales = true;
 };
 
+/// Dropout of probability p (0: none) with the masks of a key: element i is kept where word i >= p.
+struct DropoutMask {
+  double p = 0;
+  RandomKey key = {};
+};
+
+/// Items of one tile of linear_cross_entropy: with 256 rows of f32 it fills half a second-level cache.
+inline constexpr Index kItemTile = 512;
+
+/// The exponentials of all tiles, and the maximum of each row of each tile.
+constexpr Index held_elements(Index batch, Index items) {
+  return batch * (items + (items + kItemTile - 1) / kItemTile);
+}
+
 struct AdamStep {
   double learning_rate, beta1, beta2, epsilon, weight_decay;
   bool decoupled;  // AdamW: decay the weight, not the gradient
@@ -92,6 +106,16 @@ struct Kernels {
   void (&layer_norm_backward)(View x, View weight, View mean, View rstd, View dy, View dx, View dweight,
                               View dbias);
 
+  // Fused, of rows (R,D), contiguous: each is one pass over what its composition in autograd/ops.h would make
+  // in several. bias (D).
+  void (&bias_gelu)(View x, View bias, View y);  // y = gelu(x + bias)
+  void (&bias_gelu_backward)(View x, View bias, View dy, View dx, View dbias);
+  // sum = residual + dropout(x + bias), y = layer_norm(sum) with weight and norm_bias (D)
+  void (&dropout_add_norm)(View x, View bias, View residual, DropoutMask mask, View weight, View norm_bias,
+                           double epsilon, View sum, View y, View mean, View rstd);
+  void (&dropout_add_norm_backward)(View sum, DropoutMask mask, View weight, View mean, View rstd, View dy,
+                                    View dx, View dbias, View dresidual, View dweight, View dnorm_bias);
+
   // Indexing. indices i32 contiguous, checked to be in range.
   void (&gather_rows)(View x, View indices, View y);  // x rows (N,D), indices (T), y (T,D)
   void (&scatter_add_rows)(View x, View indices,
@@ -121,6 +145,13 @@ struct Kernels {
   void (&softmax_cross_entropy)(View logits, View offsets, View items, View weights, View loss, View lse);
   void (&softmax_cross_entropy_backward)(View logits, View offsets, View items, View weights, View lse,
                                          View dloss, View dlogits);
+  // The same of logits h tableᵀ, which are made tile by tile: h (B,D), table (N,D) contiguous. `held` has
+  // held_elements(B, N) elements, in which the forward leaves the tiles' exponentials for the backward in a
+  // layout of its own, or none: then the backward makes the tiles again.
+  void (&linear_cross_entropy)(View h, View table, View offsets, View items, View weights, View loss,
+                               View lse, View held);
+  void (&linear_cross_entropy_backward)(View h, View table, View offsets, View items, View weights, View lse,
+                                        View held, View dloss, View dh, View dtable);
   // Eq. 11-15 on the Gram matrix of Z = [u; v] (R = 2B rows): gram (R,R) = Z Zᵀ, noise_similarity (R,M) = Z
   // noiseᵀ, labels (B) i32; all contiguous. loss (R), and for each row i of it the derivatives
   //   dgram (R,R) by gram(i,n), dnoise (R,M) by noise_similarity(i,j), and, for the enduring negatives, which

@@ -96,6 +96,8 @@ Tensor softmax_backward(const Tensor& y, const Tensor& dy, int axis = -1);
 Tensor log_softmax(const Tensor& x, int axis = -1);
 /// log(sum(exp(x))) with the maximum taken out. A row of -inf gives -inf.
 Tensor logsumexp(const Tensor& x, int axis = -1, bool keep = false);
+/// dy exp(x - y) for y and dy of size 1 along the axis: with y = logsumexp(x, axis, true) its backward.
+Tensor logsumexp_backward(const Tensor& x, const Tensor& y, const Tensor& dy, int axis = -1);
 
 // concat
 Tensor concat(std::span<const Tensor> parts, int axis = 0);
@@ -142,6 +144,27 @@ struct LayerNormGradients {
 LayerNormGradients layer_norm_backward(const Tensor& x, const Tensor& weight, const LayerNormResult& saved,
                                        const Tensor& dy);
 
+// bias_gelu: gelu(x + bias) for x (…,D), bias (D)
+Tensor bias_gelu(const Tensor& x, const Tensor& bias);
+struct BiasGeluGradients {
+  Tensor dx, dbias;
+};
+BiasGeluGradients bias_gelu_backward(const Tensor& x, const Tensor& bias, const Tensor& dy);
+
+// dropout_add_norm: layer_norm(residual + dropout(x + bias)) over the last axis; x, residual (…,D), the
+// others (D)
+struct DropoutAddNormResult {
+  Tensor y, sum, mean, rstd;  // sum (R,D): what was normalised; mean, rstd (R) of its rows
+};
+DropoutAddNormResult dropout_add_norm(const Tensor& x, const Tensor& bias, const Tensor& residual,
+                                      DropoutMask mask, const Tensor& weight, const Tensor& norm_bias,
+                                      double epsilon);
+struct DropoutAddNormGradients {
+  Tensor dx, dbias, dresidual, dweight, dnorm_bias;
+};
+DropoutAddNormGradients dropout_add_norm_backward(const DropoutAddNormResult& saved, DropoutMask mask,
+                                                  const Tensor& weight, const Tensor& dy);
+
 // attention: packed, see AttentionOptions
 struct AttentionResult {
   Tensor y, lse;
@@ -169,6 +192,25 @@ struct CrossEntropyResult {
 CrossEntropyResult softmax_cross_entropy(const Tensor& logits, const SparseLabels& labels);
 Tensor softmax_cross_entropy_backward(const Tensor& logits, const SparseLabels& labels, const Tensor& lse,
                                       const Tensor& dloss);
+
+// linear_cross_entropy: softmax_cross_entropy of the logits h tableᵀ, h (B,D), table (N,D), which never exist
+// as a whole. Their exponentials are held for the backward where they have at most `most_held` elements.
+struct LinearCrossEntropyResult {
+  Tensor loss, lse;  // (B)
+  Tensor held;       // see Kernels::linear_cross_entropy
+};
+/// 32 MiB of f32: what a last-level cache may hold.
+inline constexpr Index kMostHeldElements = Index{8} << 20;
+LinearCrossEntropyResult linear_cross_entropy(const Tensor& h, const Tensor& table,
+                                              const SparseLabels& labels,
+                                              Index most_held = kMostHeldElements);
+struct LinearCrossEntropyGradients {
+  Tensor dh, dtable;
+};
+LinearCrossEntropyGradients linear_cross_entropy_backward(const Tensor& h, const Tensor& table,
+                                                          const SparseLabels& labels,
+                                                          const LinearCrossEntropyResult& saved,
+                                                          const Tensor& dloss);
 
 // contrastive: L'cl of the paper (Eq. 11-15) for Z = [u; v] (2B,D), labels (B) i32 and noise (M,D). Row i's
 // positive is row (i+B) mod 2B; rows of an equal label are no negatives. recsys/loss/contrastive.h has the

@@ -1,9 +1,9 @@
 // Scalar functions and their derivatives, written once for host and device, float and double.
 //
-// On the host the calls to exp, tanh, erf and log below vectorise inside a `#pragma omp simd` loop: glibc's
-// libmvec has a version of each for every vector length, and the declarations here tell the compiler so. (The
-// library's headers say it only under -ffast-math, which would also allow what we do not want, such as
-// ignoring NaN.) Their error is below 4 ulp. This is also why one file for AVX2 and AVX-512 needs no
+// On the host the calls to exp, tanh, erf, log, sin and cos below vectorise inside a `#pragma omp simd` loop:
+// glibc's libmvec has a version of each for every vector length, and the declarations here tell the compiler
+// so. (The library's headers say it only under -ffast-math, which would also allow what we do not want, such
+// as ignoring NaN.) Their error is below 4 ulp. This is also why one file for AVX2 and AVX-512 needs no
 // intrinsics.
 #pragma once
 
@@ -25,6 +25,8 @@ FEN_SIMD float erff(float) noexcept;
 FEN_SIMD double erf(double) noexcept;
 FEN_SIMD float powf(float, float) noexcept;
 FEN_SIMD double pow(double, double) noexcept;
+FEN_SIMD double sin(double) noexcept;
+FEN_SIMD double cos(double) noexcept;
 #undef FEN_SIMD
 }
 #endif
@@ -43,6 +45,8 @@ FEN_HD inline float erf(float x) { return ::erff(x); }
 FEN_HD inline double erf(double x) { return ::erf(x); }
 FEN_HD inline float pow(float x, float y) { return ::powf(x, y); }
 FEN_HD inline double pow(double x, double y) { return ::pow(x, y); }
+FEN_HD inline double sin(double x) { return ::sin(x); }
+FEN_HD inline double cos(double x) { return ::cos(x); }
 
 template <class T>
 FEN_HD T sigmoid(T x) {

@@ -1,3 +1,4 @@
+#include "autograd/composing.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 #include "tensor/attention_mask.h"
@@ -6,6 +7,7 @@ namespace fen {
 
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Tensor& query_offsets,
                    const Tensor& key_offsets, const AttentionOptions& options) {
+  if (is_composing()) return composed::attention(q, k, v, query_offsets, key_offsets, options);
   const AttentionResult result =
       attention(q.value(), k.value(), v.value(), query_offsets, key_offsets, options);
   return record("attention", result.y, {q, k, v},

@@ -1,9 +1,11 @@
+#include "autograd/composing.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 
 namespace fen {
 
 Variable layer_norm(const Variable& x, const Variable& weight, const Variable& bias, double epsilon) {
+  if (is_composing()) return composed::layer_norm(x, weight, bias, epsilon);
   LayerNormResult result = layer_norm(x.value(), weight.value(), bias.value(), epsilon);
   const Tensor y = std::exchange(result.y, Tensor());  // backward needs x and the statistics, not y
   return record("layer_norm", y, {x, weight, bias},

@@ -1,3 +1,4 @@
+#include "autograd/composing.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 
@@ -5,6 +6,7 @@ namespace fen {
 
 // dx = y * (dy - sum(dy*y))
 Variable softmax(const Variable& x, int axis) {
+  if (is_composing()) return composed::softmax(x, axis);
   const Tensor y = softmax(x.value(), axis);
   return record("softmax", y, {x}, [y, axis](const Tensor& dy, const Needs&) -> Gradients {
     return {softmax_backward(y, dy, axis)};
@@ -18,13 +20,8 @@ Variable logsumexp(const Variable& x, int axis, bool keep) {
   const Tensor kept = logsumexp(x.value(), axis, true);
   axis = normalize_axis("logsumexp", axis, x.value().rank());
   return record("logsumexp", keep ? kept : kept.squeeze(axis), {x},
-                [input = x.value(), kept](const Tensor& dy, const Needs&) -> Gradients {
-                  // Where everything is -inf, x - y would be NaN; the softmax there is 0.
-                  const Tensor zero = Tensor::scalar(0, kept.options());
-                  const Tensor floor =
-                      Tensor::scalar(-std::numeric_limits<double>::infinity(), kept.options());
-                  const Tensor shift = where(eq(kept, floor), zero, kept);
-                  return {exp(input - shift) * dy.reshape(kept.shape())};
+                [input = x.value(), kept, axis](const Tensor& dy, const Needs&) -> Gradients {
+                  return {logsumexp_backward(input, kept, dy.reshape(kept.shape()), axis)};
                 });
 }
 

@@ -1,9 +1,11 @@
+#include "autograd/composing.h"
 #include "autograd/node.h"
 #include "autograd/ops.h"
 
 namespace fen {
 
 Variable unary(UnaryOp op, const Variable& x) {
+  if (op == UnaryOp::gelu && is_composing()) return composed::gelu(x);
   const Tensor y = unary(op, x.value());
   return record("unary", y, {x}, [op, input = x.value(), y](const Tensor& dy, const Needs&) -> Gradients {
     return {unary_backward(op, input, y, dy)};

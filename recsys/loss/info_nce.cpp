@@ -12,12 +12,19 @@ Variable positive_similarity(const Variable& z) {
   return concat({p, p});
 }
 
+// The cross entropy of a row's similarities, the excluded ones at -inf, with the positive as its class.
 Variable info_nce(const Variable& z, const Tensor& labels, double temperature) {
-  const Variable positive = positive_similarity(z) / temperature;
+  const Index batch = z.size(0) / 2;
+  Tensor excluded = excluded_rows(labels);
+  for (const Index first : {Index{0}, batch}) {  // but not the positives
+    excluded.slice(0, first, first + batch).slice(1, batch - first, 2 * batch - first).diagonal().fill(false);
+  }
   const Variable hidden(Tensor::scalar(-std::numeric_limits<double>::infinity(), z.value().options()));
-  const Variable negatives =
-      where(excluded_rows(labels), hidden, matmul(z, transpose(z, 0, 1)) / temperature);
-  return logsumexp(concat({positive, negatives}, 1)) - squeeze(positive, 1);
+  const Variable similarity = matmul(z, transpose(z / temperature, 0, 1));
+  const Tensor ends = Tensor::arange(2 * batch + 1).to(z.device());
+  const Tensor positive = concat({ends.slice(0, batch, 2 * batch), ends.slice(0, 0, batch)});
+  return softmax_cross_entropy(where(excluded, hidden, similarity),
+                               {ends, positive, Tensor::ones({2 * batch}, z.value().options())});
 }
 
 }  // namespace fen::recsys

@@ -14,4 +14,9 @@ inline constexpr double kNoiseStepLength = 1e-3;
 /// becomes NaN (its gradient vanished) becomes 0, as in the release.
 Tensor ascend_noise(const Tensor& h1, const Tensor& h2, const Tensor& labels, Tensor noise);
 
+namespace composed {
+/// The same with the gradient as autograd finds it: the definition.
+Tensor ascend_noise(const Tensor& h1, const Tensor& h2, const Tensor& labels, Tensor noise);
+}  // namespace composed
+
 }  // namespace fen::recsys

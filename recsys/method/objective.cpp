@@ -1,5 +1,6 @@
 #include "recsys/method/objective.h"
 
+#include "autograd/composing.h"
 #include "nn/loss.h"
 #include "recsys/loss/contrastive.h"
 #include "recsys/loss/info_nce.h"
@@ -15,14 +16,14 @@ Variable contrast(const Variable& u, const Variable& v, const Tensor& labels, co
                   const ObjectiveOptions& options) {
   const Variable z = concat({u, v});
   if (!noise.defined()) return info_nce(z, labels, options.contrast.temperature);
-  return options.composed ? composed::contrastive(z, labels, noise, options.contrast)
-                          : fen::contrastive(z, labels, noise, options.contrast);
+  return is_composing() ? composed::contrastive(z, labels, noise, options.contrast)
+                        : fen::contrastive(z, labels, noise, options.contrast);
 }
 
 }  // namespace
 
 Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const StepLabels& labels) {
-  return nn::cross_entropy(encoder.logits(h0), labels.soft);
+  return nn::linear_cross_entropy(h0, encoder.item_table(), labels.soft);
 }
 
 StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels,

@@ -26,8 +26,6 @@ struct ObjectiveOptions {
   Objective objective = Objective::release;
   double alpha = 0.3, lambda_0 = 0.3, beta_0 = 0.1;
   ContrastiveOptions contrast;
-  // Built from the plain terms of recsys/loss instead of the fused op: slower, and the same to rounding.
-  bool composed = false;
 };
 
 /// A loss and its name: rec, cl (paper), cicl, ficl (release). They are unweighted.

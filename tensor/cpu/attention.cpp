@@ -3,9 +3,9 @@
 
 #include "tensor/attention_mask.h"
 #include "tensor/cpu/attention_panels.h"
+#include "tensor/cpu/exp_flushed.h"
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/philox_lanes.h"
-#include "tensor/scalar_math.h"
 
 namespace fen::cpu {
 namespace {
@@ -86,7 +86,7 @@ T exponentials(Panel<T> s, Index i, Index visible, T scale, const T* given_shift
     shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
   }
 #pragma omp simd
-  for (Index j = 0; j < end; ++j) x[j] = math::exp(scale * x[j] - shift);
+  for (Index j = 0; j < end; ++j) x[j] = exp_flushed(scale * x[j] - shift);
   std::fill(x + visible, x + s.stride, T(0));
   return shift;
 }

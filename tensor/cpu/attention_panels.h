@@ -4,11 +4,11 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include <omp.h>
 
 #include "tensor/attention_problem.h"
+#include "tensor/cpu/buffer.h"
 #include "tensor/kernels.h"
 
 namespace fen::cpu {
@@ -84,7 +84,7 @@ struct AttentionCall {
   template <class Body>
   void for_each_problem(Index elements, const Body& body) const {
     const Index sequences = query_offsets.numel() - 1, lines = elements / kLanes<T> + 1;
-    std::vector<Line<T>> memory(static_cast<std::size_t>(lines * omp_get_max_threads()));
+    const Buffer<Line<T>> memory(lines * omp_get_max_threads());
 #pragma omp parallel for schedule(dynamic, 8) if (sequences > 1)
     for (Index b = 0; b < sequences; ++b) {
       for (int head = 0; head < options.heads; ++head) {

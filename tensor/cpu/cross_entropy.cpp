@@ -1,9 +1,6 @@
-#include <algorithm>
-#include <limits>
-
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/map.h"
-#include "tensor/scalar_math.h"
+#include "tensor/cpu/softmax_rows.h"
 
 namespace fen::cpu {
 
@@ -17,14 +14,8 @@ void softmax_cross_entropy(View logits, View offsets, View items, View weights, 
 #pragma omp parallel for schedule(static) if (rows * n > kGrain)
     for (Index b = 0; b < rows; ++b) {
       const T* x = logits.as<T>() + b * n;
-      T top = -std::numeric_limits<T>::infinity();
-#pragma omp simd reduction(max : top)
-      for (Index i = 0; i < n; ++i) top = x[i] > top ? x[i] : top;
-      const T shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
-      T total = 0;
-#pragma omp simd reduction(+ : total)
-      for (Index i = 0; i < n; ++i) total += math::exp(x[i] - shift);
-      const T row_lse = shift + std::log(total);
+      const T shift = finite_shift(row_max(x, n));
+      const T row_lse = shift + std::log(sum_exponentials(x, n, shift));
       T row_loss = 0;
       for (std::int32_t j = offset[b]; j < offset[b + 1]; ++j) row_loss += weight[j] * (row_lse - x[item[j]]);
       lse.as<T>()[b] = row_lse;
@@ -49,9 +40,7 @@ void softmax_cross_entropy_backward(View logits, View offsets, View items, View 
       const T gradient = dloss.as<T>()[b], row_lse = lse.as<T>()[b];
       T total_weight = 0;
       for (std::int32_t j = offset[b]; j < offset[b + 1]; ++j) total_weight += weight[j];
-      const T scale = gradient * total_weight, shift = std::isinf(row_lse) ? T(0) : row_lse;
-#pragma omp simd
-      for (Index i = 0; i < n; ++i) dx[i] = scale * math::exp(x[i] - shift);
+      scaled_exponentials(x, n, finite_shift(row_lse), gradient * total_weight, dx);
       for (std::int32_t j = offset[b]; j < offset[b + 1]; ++j) dx[item[j]] -= gradient * weight[j];
     }
   });

@@ -1,33 +1,7 @@
-// The CPU's table, and its memory.
-#include <cstdlib>
-#include <cstring>
-
-#include <malloc.h>
-
+// The CPU's table.
 #include "tensor/cpu/kernels_cpu.h"
-#include "tensor/error.h"
 
 namespace fen {
-namespace cpu {
-
-// A training step frees and takes the same large blocks again and again. By default glibc hands such blocks
-// back to the kernel, and every first touch of the next one is a page fault. 32 MiB is the largest threshold
-// that glibc takes.
-void* allocate(std::size_t bytes) {
-  static const bool keep_blocks = mallopt(M_MMAP_THRESHOLD, 32 << 20) && mallopt(M_TRIM_THRESHOLD, 1 << 30);
-  (void)keep_blocks;
-  constexpr std::size_t kLine = 64;
-  void* data = std::aligned_alloc(kLine, (bytes + kLine - 1) / kLine * kLine);
-  check(data != nullptr, "[storage] no memory for ", bytes, " bytes; use a smaller batch or model");
-  return data;
-}
-
-void release(void* data, std::size_t) { std::free(data); }
-
-void transfer(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
-
-}  // namespace cpu
-
 const Kernels& cpu_kernels() {
   static const Kernels table{
       .name = "cpu",
@@ -55,6 +29,10 @@ const Kernels& cpu_kernels() {
       .topk = cpu::topk,
       .layer_norm = cpu::layer_norm,
       .layer_norm_backward = cpu::layer_norm_backward,
+      .bias_gelu = cpu::bias_gelu,
+      .bias_gelu_backward = cpu::bias_gelu_backward,
+      .dropout_add_norm = cpu::dropout_add_norm,
+      .dropout_add_norm_backward = cpu::dropout_add_norm_backward,
       .gather_rows = cpu::gather_rows,
       .scatter_add_rows = cpu::scatter_add_rows,
       .gather = cpu::gather,
@@ -68,6 +46,8 @@ const Kernels& cpu_kernels() {
       .attention_backward = cpu::attention_backward,
       .softmax_cross_entropy = cpu::softmax_cross_entropy,
       .softmax_cross_entropy_backward = cpu::softmax_cross_entropy_backward,
+      .linear_cross_entropy = cpu::linear_cross_entropy,
+      .linear_cross_entropy_backward = cpu::linear_cross_entropy_backward,
       .contrastive = cpu::contrastive,
       .adam = cpu::adam,
       .segment_sum = cpu::segment_sum,

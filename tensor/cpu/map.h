@@ -99,15 +99,23 @@ template <class A, class B, class C, class Y, class F>
 void map(View a, View b, View c, View y, const F& f) {
   const Nest<4> nest({y, a, b, c});
   const auto& s = nest.stride;
-  const bool unit = s[0][0] == 1 && s[1][0] == 1 && s[2][0] == 1 && s[3][0] == 1;
+  const bool unit = s[0][0] == 1 && s[1][0] == 1;  // y and a; b and c may each be one repeated element
   for_each_run(nest, [&](const std::array<Index, 4>& at, Index n) {
     Y* out = y.as<Y>() + at[0];
     const A* in_a = a.as<A>() + at[1];
     const B* in_b = b.as<B>() + at[2];
     const C* in_c = c.as<C>() + at[3];
-    if (unit) {
+    if (unit && s[2][0] == 1 && s[3][0] == 1) {
 #pragma omp simd
       for (Index i = 0; i < n; ++i) out[i] = f(in_a[i], in_b[i], in_c[i]);
+    } else if (unit && s[2][0] == 0 && s[3][0] == 1) {
+      const B fixed = *in_b;
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) out[i] = f(in_a[i], fixed, in_c[i]);
+    } else if (unit && s[2][0] == 1 && s[3][0] == 0) {
+      const C fixed = *in_c;
+#pragma omp simd
+      for (Index i = 0; i < n; ++i) out[i] = f(in_a[i], in_b[i], fixed);
     } else {
       for (Index i = 0; i < n; ++i)
         out[i * s[0][0]] = f(in_a[i * s[1][0]], in_b[i * s[2][0]], in_c[i * s[3][0]]);

@@ -1,49 +1,49 @@
-// General matrix products, by the machine's BLAS: the one thing here that a library does better than a plain
-// loop.
-#include <cblas.h>
-#ifdef FEN_DNNL
-#include <dnnl.h>
-#endif
-
 #include <algorithm>
 
+#include "tensor/cpu/buffer.h"
+#include "tensor/cpu/gemm.h"
 #include "tensor/cpu/kernels_cpu.h"
-#include "tensor/error.h"
 
 namespace fen::cpu {
 namespace {
 
-/// How a BLAS sees a matrix: row major with a leading dimension, or the transpose of one.
-struct Operand {
-  bool transposed;
-  Index leading;
-};
-
-Operand operand(const View& x) {
+/// Matrix `group` of x (G,R,C), of whose last two axes one has unit stride.
+template <class T>
+GemmOperand<T> operand(const View& x, Index group = 0) {
   const bool transposed = x.stride[2] != 1 && x.size[2] != 1;
   const Index leading = transposed ? x.stride[2] : x.stride[1];
   const Index needed = transposed ? x.size[1] : x.size[2];
-  return {transposed, std::max({leading, needed, Index{1}})};
+  return {x.as<T>() + group * x.stride[0], std::max({leading, needed, Index{1}}), transposed};
 }
 
-void gemm(Operand a, Operand b, Index m, Index n, Index k, const float* x, const float* w, float* y) {
-#ifdef FEN_DNNL
-  const dnnl_status_t status = dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1, x,
-                                          a.leading, w, b.leading, 0, y, n);
-  check(status == dnnl_success, "[matmul] oneDNN's sgemm failed with status ", status);
-#else
-  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), 1, x, static_cast<int>(a.leading), w, static_cast<int>(b.leading), 0, y,
-              static_cast<int>(n));
-#endif
+/// The operand from row `row` and column `column` on.
+template <class T>
+GemmOperand<T> from(GemmOperand<T> x, Index row, Index column) {
+  x.data += x.transposed ? row + column * x.leading : row * x.leading + column;
+  return x;
 }
 
-void gemm(Operand a, Operand b, Index m, Index n, Index k, const double* x, const double* w, double* y) {
-  cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(m), static_cast<int>(n),
-              static_cast<int>(k), 1, x, static_cast<int>(a.leading), w, static_cast<int>(b.leading), 0, y,
-              static_cast<int>(n));
+/// Pieces of a long sum that makes a small result, such as a weight's gradient over all tokens of a batch: a
+/// BLAS divides the result among its threads, and there is not enough of it. By sizes alone, so that the
+/// number of threads does not show.
+Index pieces_of_sum(Index m, Index n, Index k) {
+  constexpr Index kPiece = 512, kMostPieces = 8;
+  return k >= 8 * std::max(m, n) ? std::clamp<Index>(k / kPiece, 1, kMostPieces) : 1;
+}
+
+template <class T>
+void matmul_in_pieces(Index pieces, Index m, Index n, Index k, GemmOperand<T> a, GemmOperand<T> b, T* y) {
+  const Buffer<T> partials((pieces - 1) * m * n);
+#pragma omp parallel for schedule(static)
+  for (Index piece = 0; piece < pieces; ++piece) {
+    const Index first = piece * k / pieces, last = (piece + 1) * k / pieces;
+    T* part = piece == 0 ? y : partials.data() + (piece - 1) * m * n;
+    gemm(m, n, last - first, from(a, 0, first), from(b, first, 0), T(0), part, n);
+  }
+#pragma omp parallel for simd schedule(static)
+  for (Index i = 0; i < m * n; ++i) {
+    for (Index piece = 1; piece < pieces; ++piece) y[i] += partials[(piece - 1) * m * n + i];
+  }
 }
 
 }  // namespace
@@ -54,17 +54,15 @@ void matmul(View a, View b, View y) {
   if (k == 0) return fill(y, 0);
   dispatch_floating("matmul", y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Operand left = operand(a), right = operand(b);
-    const auto one = [&](Index g) {
-      gemm(left, right, m, n, k, a.as<T>() + g * a.stride[0], b.as<T>() + g * b.stride[0],
-           y.as<T>() + g * m * n);
-    };
-    // Many small products: one a thread. A BLAS inside a parallel region runs on the calling thread alone.
-    if (groups > 1) {
+    if (groups > 1) {  // many small products: one a thread
 #pragma omp parallel for schedule(static)
-      for (Index g = 0; g < groups; ++g) one(g);
+      for (Index g = 0; g < groups; ++g) {
+        gemm(m, n, k, operand<T>(a, g), operand<T>(b, g), T(0), y.as<T>() + g * m * n, n);
+      }
+    } else if (const Index pieces = pieces_of_sum(m, n, k); pieces > 1) {
+      matmul_in_pieces(pieces, m, n, k, operand<T>(a), operand<T>(b), y.as<T>());
     } else {
-      one(0);
+      gemm(m, n, k, operand<T>(a), operand<T>(b), T(0), y.as<T>(), n);
     }
   });
 }

@@ -2,7 +2,9 @@
 // it.
 #pragma once
 
-#include "tensor/random.h"
+#include <algorithm>
+
+#include "tensor/kernels.h"
 
 namespace fen::cpu {
 
@@ -57,6 +59,21 @@ inline void philox_lanes(RandomKey key, std::uint64_t first, PhiloxWords& words)
   PhiloxBlocks blocks;
   for (int l = 0; l < kPhiloxLanes; ++l) blocks.index[l] = first + static_cast<std::uint64_t>(l);
   philox_lanes(key, blocks, words);
+}
+
+/// What dropout multiplies elements first … first + count - 1 of its input by: 0 or 1/(1-p).
+template <class T>
+void dropout_factors(DropoutMask mask, Index first, Index count, T* factors) {
+  const auto threshold = static_cast<std::uint32_t>(bernoulli_threshold(mask.p));  // p < 1, so it fits
+  const T scale = static_cast<T>(1 / (1 - mask.p));
+  const Index end = first + count;
+  PhiloxWords words;
+  for (Index run = first / 4 * 4; run < end; run += kPhiloxWords) {
+    philox_lanes(mask.key, static_cast<std::uint64_t>(run / 4), words);
+    const Index from = std::max(first, run), to = std::min(end, run + kPhiloxWords);
+#pragma omp simd
+    for (Index i = from; i < to; ++i) factors[i - first] = words.word[i - run] >= threshold ? scale : T(0);
+  }
 }
 
 }  // namespace fen::cpu

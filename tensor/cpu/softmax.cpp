@@ -1,19 +1,9 @@
-#include <limits>
-
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/map.h"
-#include "tensor/scalar_math.h"
+#include "tensor/cpu/softmax_rows.h"
 
 namespace fen::cpu {
 namespace {
-
-template <class T>
-T row_max(const T* x, Index n) {
-  T best = -std::numeric_limits<T>::infinity();
-#pragma omp simd reduction(max : best)
-  for (Index i = 0; i < n; ++i) best = x[i] > best ? x[i] : best;
-  return best;
-}
 
 /// Calls body(row index) for every row, in parallel where there is enough to do.
 template <class Body>
@@ -32,11 +22,7 @@ void softmax(View x, View y) {
     for_each_row(x.size[0], n, [&](Index r) {
       const T* in = x.as<T>() + r * n;
       T* out = y.as<T>() + r * n;
-      const T top = row_max(in, n);
-      T total = 0;
-#pragma omp simd reduction(+ : total)
-      for (Index i = 0; i < n; ++i) total += out[i] = math::exp(in[i] - top);
-      const T scale = T(1) / total;
+      const T scale = T(1) / exponentials(in, n, row_max(in, n), out);
 #pragma omp simd
       for (Index i = 0; i < n; ++i) out[i] *= scale;
     });
@@ -67,12 +53,8 @@ void logsumexp(View x, View y) {
     const Index n = x.size[1];
     for_each_row(x.size[0], n, [&](Index r) {
       const T* in = x.as<T>() + r * n;
-      const T top = row_max(in, n);
-      const T shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
-      T total = 0;
-#pragma omp simd reduction(+ : total)
-      for (Index i = 0; i < n; ++i) total += math::exp(in[i] - shift);
-      y.as<T>()[r] = shift + std::log(total);
+      const T shift = finite_shift(row_max(in, n));
+      y.as<T>()[r] = shift + std::log(sum_exponentials(in, n, shift));
     });
   });
 }
@@ -85,10 +67,7 @@ void logsumexp_backward(View x, View y, View dy, View dx) {
     for_each_row(x.size[0], n, [&](Index r) {
       const T* in = x.as<T>() + r * n;
       T* out = dx.as<T>() + r * n;
-      const T lse = y.as<T>()[r], gradient = dy.as<T>()[r];
-      const T shift = std::isinf(lse) ? T(0) : lse;
-#pragma omp simd
-      for (Index i = 0; i < n; ++i) out[i] = gradient * math::exp(in[i] - shift);
+      scaled_exponentials(in, n, finite_shift(y.as<T>()[r]), dy.as<T>()[r], out);
     });
   });
 }

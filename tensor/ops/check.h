@@ -35,6 +35,10 @@ inline void check_shape(const char* op, const char* what, const Tensor& x, const
   check(x.shape() == shape, "[", op, "] ", what, " has shape ", x.shape(), ", expected ", shape);
 }
 
+inline void check_probability(const char* op, double p) {
+  check(p >= 0 && p < 1, "[", op, "] p = ", p, " is not in [0, 1); to drop everything, multiply by 0");
+}
+
 /// 0.5 beside an integer tensor would silently be 0.
 inline void check_exact(const char* op, double value, const Tensor& x) {
   check(is_floating(x.dtype()) || value == std::floor(value), "[", op, "] ", value, " is no ", x.dtype(),

@@ -28,13 +28,13 @@ ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tenso
   return result;
 }
 
-// With each row scaled by dloss: dz = (dgram + dgramᵀ + dpull) z + dnoise noise + dalong z
+// With s the rows' dloss: dz = s (dgram z + dpull z + dnoise noise + dalong z) + dgramᵀ (s z)
 Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
                             const Tensor& dloss) {
   const Tensor scale = dloss.unsqueeze(1);
-  const Tensor dgram = saved.dgram * scale;
-  return matmul(dgram + saved.dpull * scale, z) + matmul(dgram.t(), z) + matmul(saved.dnoise * scale, noise) +
-         z * (saved.dalong * dloss).unsqueeze(1);
+  const Tensor own = matmul(saved.dgram, z) + matmul(saved.dpull, z) + matmul(saved.dnoise, noise) +
+                     saved.dalong.unsqueeze(1) * z;
+  return own * scale + matmul(saved.dgram.t(), z * scale);
 }
 
 }  // namespace fen

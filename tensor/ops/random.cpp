@@ -26,7 +26,7 @@ Tensor bernoulli(const Shape& shape, double p, RandomKey key, Device device) {
 
 Tensor dropout(const Tensor& x, double p, RandomKey key) {
   check_floating("dropout", x);
-  check(p >= 0 && p < 1, "[dropout] p = ", p, " is not in [0, 1); to drop everything, multiply by 0");
+  check_probability("dropout", p);
   if (p == 0) return x;
   const Tensor rows = x.contiguous();
   Tensor y = Tensor::empty(x.shape(), x.options());

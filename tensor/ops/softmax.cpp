@@ -52,4 +52,22 @@ Tensor logsumexp(const Tensor& x, int axis, bool keep) {
   return keep ? result : result.squeeze(axis);
 }
 
+Tensor logsumexp_backward(const Tensor& x, const Tensor& y, const Tensor& dy, int axis) {
+  constexpr const char* op = "logsumexp_backward";
+  check_alike(op, x, y);
+  check_alike(op, x, dy);
+  axis = normalize_axis(op, axis, x.rank());
+  Shape shape = x.shape();
+  shape[axis] = 1;
+  check_shape(op, "y", y, shape);
+  check_shape(op, "dy", dy, shape);
+  return along_axis(op, x, axis, [&](const Tensor& rows) {
+    const auto row_values = [&](const Tensor& t) { return t.transpose(axis, -1).contiguous().flatten(); };
+    Tensor dx = Tensor::empty(rows.shape(), rows.options());
+    kernels(rows.device())
+        .logsumexp_backward(rows.view(), row_values(y).view(), row_values(dy).view(), dx.view());
+    return dx;
+  });
+}
+
 }  // namespace fen

@@ -27,6 +27,10 @@ inline Tensor like(const Variable& input, const Tensor& x) {
   return is_floating(x.dtype()) ? there.to(input.dtype()) : there;
 }
 
+inline SparseLabels like(const Variable& input, const SparseLabels& labels) {
+  return {like(input, labels.offsets), like(input, labels.items), like(input, labels.weights)};
+}
+
 std::vector<OpCase> elementwise_cases();
 std::vector<OpCase> layout_cases();
 std::vector<OpCase> reduce_cases();

@@ -60,6 +60,26 @@ std::vector<OpCase> fused_cases() {
   cases.push_back({"layer_norm: no rows", norm(1e-12), {x.slice(0, 0, 0), weight, bias}});
   cases.push_back({"layer_norm: width 1", norm(1e-3), {random({3, 1}, 5), random({1}, 6), random({1}, 7)}});
 
+  const auto bias_gelu_of = [](const Inputs& in) { return bias_gelu(in[0], in[1]); };
+  cases.push_back({"bias_gelu", bias_gelu_of, {x, bias}});
+  cases.push_back({"bias_gelu: three axes", bias_gelu_of, {random({2, 2, 4}, 4), bias}});
+  cases.push_back({"bias_gelu: no rows", bias_gelu_of, {x.slice(0, 0, 0), bias}});
+
+  const auto finish = [](double p) {
+    return [p](const Inputs& in) {
+      return dropout_add_norm(in[0], in[1], in[2], {p, {3, 4}}, in[3], in[4], 1e-2);
+    };
+  };
+  const Tensor residual = random({3, 4}, 12), norm_bias = random({4}, 13);
+  cases.push_back({"dropout_add_norm", finish(0.4), {x, bias, residual, weight, norm_bias}});
+  cases.push_back({"dropout_add_norm: p 0", finish(0), {x, bias, residual, weight, norm_bias}});
+  cases.push_back({"dropout_add_norm: three axes",
+                   finish(0.4),
+                   {random({2, 2, 4}, 14), bias, random({2, 2, 4}, 15), weight, norm_bias}});
+  cases.push_back({"dropout_add_norm: no rows",
+                   finish(0.4),
+                   {x.slice(0, 0, 0), bias, residual.slice(0, 0, 0), weight, norm_bias}});
+
   const Tensor offsets = i32({0, 3, 3, 5});
   add_attention(cases, "causal", offsets, offsets, {2, 0.6, true, 0, {}});
   add_attention(cases, "not causal", offsets, offsets, {2, 0.6, false, 0, {}});
@@ -73,10 +93,7 @@ std::vector<OpCase> fused_cases() {
   add_attention(cases, "no sequences", i32({0}), i32({0}), {2, 0.6, true, 0, {}});
 
   const auto entropy = [](const SparseLabels& labels) {
-    return [labels](const Inputs& in) {
-      return softmax_cross_entropy(
-          in[0], {like(in[0], labels.offsets), like(in[0], labels.items), like(in[0], labels.weights)});
-    };
+    return [labels](const Inputs& in) { return softmax_cross_entropy(in[0], like(in[0], labels)); };
   };
   cases.push_back(
       {"softmax_cross_entropy", entropy({i32({0, 2, 3, 3}), i32({1, 3, 0}), f64({0.7, 0.3, 1.5})}), {x}});
@@ -85,6 +102,21 @@ std::vector<OpCase> fused_cases() {
                    {random({1, 4}, 8)}});
   cases.push_back(
       {"softmax_cross_entropy: no rows", entropy({i32({0}), i32({}), f64({})}), {x.slice(0, 0, 0)}});
+
+  const auto linear_entropy = [](const SparseLabels& labels, Index most_held = kMostHeldElements) {
+    return
+        [=](const Inputs& in) { return linear_cross_entropy(in[0], in[1], like(in[0], labels), most_held); };
+  };
+  const SparseLabels soft{i32({0, 2, 3, 3}), i32({1, 3, 1}), f64({0.7, 0.3, 1.5})};
+  const Tensor table = random({5, 4}, 11);
+  cases.push_back({"linear_cross_entropy", linear_entropy(soft), {x, table}});
+  cases.push_back({"linear_cross_entropy: nothing held", linear_entropy(soft, 0), {x, table}});
+  cases.push_back({"linear_cross_entropy: an item labelled twice",
+                   linear_entropy({i32({0, 3}), i32({2, 0, 2}), f64({0.5, 0.3, 0.2})}),
+                   {random({1, 4}, 8), table}});
+  cases.push_back({"linear_cross_entropy: no rows",
+                   linear_entropy({i32({0}), i32({}), f64({})}),
+                   {x.slice(0, 0, 0), table}});
 
   const ContrastiveOptions release{.temperature = 0.9, .upweight_scale = 2, .margin_scales = true};
   const ContrastiveOptions paper{.temperature = 0.9, .upweight_scale = 2, .margin_scales = false};

@@ -1,5 +1,7 @@
 // Each fused op against the plain composition that defines it: values and gradients.
+#include "autograd/composing.h"
 #include "autograd/engine.h"
+#include "autograd/node.h"
 #include "recsys/loss/contrastive.h"
 #include "tests/autograd/op_cases.h"
 #include "tests/tensor/tensor_fixture.h"
@@ -117,6 +119,91 @@ TEST_CASE("composed: softmax_cross_entropy") {
                [&](const Inputs& in) { return composed::softmax_cross_entropy(in[0], labels); },
                {random({4, 6}, 1) * scale}, kF64Rounding);
   }
+}
+
+TEST_CASE("composed: linear") {
+  for (const Shape& shape : {Shape{5, 8}, Shape{2, 3, 8}, Shape{0, 8}}) {
+    CAPTURE(str(shape));
+    check_same([](const Inputs& in) { return linear(in[0], in[1], in[2]); },
+               [](const Inputs& in) { return composed::linear(in[0], in[1], in[2]); },
+               {random(shape, 1), random({3, 8}, 2), random({3}, 3)}, kF64Rounding);
+  }
+}
+
+TEST_CASE("composed: bias_gelu") {
+  for (const Shape& shape : {Shape{5, 8}, Shape{2, 3, 33}, Shape{1, 1}, Shape{0, 4}, Shape{700, 65}}) {
+    CAPTURE(str(shape));
+    const std::vector<Tensor> inputs{random(shape, 1), random({shape.back()}, 2)};
+    const auto fused = [](const Inputs& in) { return bias_gelu(in[0], in[1]); };
+    const auto plain = [](const Inputs& in) { return composed::bias_gelu(in[0], in[1]); };
+    check_same(fused, plain, inputs, kF64Rounding * 10);  // 700 rows add up in the bias
+    check_same(fused, plain, inputs, 1e-4, DType::f32);
+  }
+}
+
+TEST_CASE("composed: dropout_add_norm") {
+  // Widths that do and do not divide a run of random words, rows for one and for several pieces of the sums.
+  for (const Shape& shape :
+       {Shape{5, 8}, Shape{2, 3, 33}, Shape{1, 3}, Shape{0, 4}, Shape{700, 65}, Shape{3, 2500}}) {
+    for (const double p : {0.0, 0.5}) {
+      CAPTURE(str(shape));
+      CAPTURE(p);
+      const Index width = shape.back();
+      const std::vector<Tensor> inputs{random(shape, 1), random({width}, 2), random(shape, 3),
+                                       random({width}, 4), random({width}, 5)};
+      const DropoutMask mask{p, {17, 3}};
+      const auto fused = [&](const Inputs& in) {
+        return dropout_add_norm(in[0], in[1], in[2], mask, in[3], in[4], 1e-5);
+      };
+      const auto plain = [&](const Inputs& in) {
+        return composed::dropout_add_norm(in[0], in[1], in[2], mask, in[3], in[4], 1e-5);
+      };
+      check_same(fused, plain, inputs, kF64Rounding * 10);
+      check_same(fused, plain, inputs, 1e-3, DType::f32);
+    }
+  }
+}
+
+TEST_CASE("composed: linear_cross_entropy") {
+  const SparseLabels labels{i32({0, 3, 4, 4, 6}), i32({1, 4, 1, 0, 5, 2}),
+                            fen::test::f64({0.5, 0.3, 0.2, 1, 0.4, 0.4})};
+  // A catalogue in one tile, in two, and in more tiles than groups, held and made again.
+  for (const Index items : {Index{6}, kItemTile + 1, 40 * kItemTile + 7}) {
+    for (const Index most_held : {Index{0}, kMostHeldElements}) {
+      for (const double scale : {1.0, 30.0}) {
+        CAPTURE(items);
+        CAPTURE(most_held);
+        CAPTURE(scale);
+        const std::vector<Tensor> inputs{random({4, 5}, 1) * scale, random({items, 5}, 2)};
+        const auto fused = [&](const Inputs& in) {
+          return linear_cross_entropy(in[0], in[1], labels, most_held);
+        };
+        const auto plain = [&](const Inputs& in) {
+          return composed::linear_cross_entropy(in[0], in[1], labels);
+        };
+        check_same(fused, plain, inputs, kF64Rounding * 10);
+        check_same(fused, plain, inputs, 1e-3, DType::f32);
+      }
+    }
+  }
+}
+
+TEST_CASE("composed: a scope makes every fused op of its plain ones") {
+  const Variable x(random({3, 4}, 1), true), weight(random({4}, 2), true), bias(random({4}, 3), true);
+  const auto ops = [&] {
+    // An op that records one node when fused, and more when composed: the ids tell how many there were.
+    const auto id = [](const Variable& v) { return v.cell()->producer->id; };
+    const std::uint64_t before = id(neg(x));
+    return id(layer_norm(x, weight, bias, 1e-5)) - before;
+  };
+  CHECK(ops() == 1);
+  {
+    const Composing composing;
+    CHECK(ops() > 1);
+    const Composing off(false);
+    CHECK(ops() == 1);
+  }
+  CHECK(ops() == 1);
 }
 
 namespace {

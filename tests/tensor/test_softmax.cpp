@@ -1,3 +1,4 @@
+#include "tensor/cpu/exp_flushed.h"
 #include "tests/tensor/tensor_fixture.h"
 
 using namespace fen;
@@ -49,12 +50,35 @@ TEST_CASE("softmax: backward is the derivative") {
   }
 }
 
-TEST_CASE("logsumexp: the kernel's backward") {
-  const Tensor x = random({4, 9}, 1), dy = random({4}, 2), y = logsumexp(x);
-  Tensor dx = Tensor::empty({4, 9}, kF64);
-  kernels(Device::cpu()).logsumexp_backward(x.view(), y.view(), dy.view(), dx.view());
-  check_close(dx, numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at) * dy).item(); }, x),
-              1e-8);
+TEST_CASE("logsumexp: backward") {
+  const Tensor x = random({4, 9}, 1);
+  for (const int axis : {0, 1}) {
+    const Tensor y = logsumexp(x, axis, true), dy = random(y.shape(), 2),
+                 dx = logsumexp_backward(x, y, dy, axis);
+    check_close(
+        dx, numeric_gradient([&](const Tensor& at) { return sum(logsumexp(at, axis, true) * dy).item(); }, x),
+        1e-8);
+    check_close(logsumexp_backward(strided(x), strided(y), strided(dy), axis), dx, 1e-15);
+  }
+  CHECK(error_of([&] { logsumexp_backward(x, logsumexp(x), Tensor::ones({4}, kF64)); }) ==
+        "[logsumexp_backward] y has shape (4), expected (4,1)");
+}
+
+TEST_CASE("exp_flushed: 1 ulp, and 0 below the normal numbers") {
+  double worst = 0;
+  for (int i = 0; i < 2'000'000; ++i) {
+    const float x = -87.33f + static_cast<float>(i) * (88.37f + 87.33f) / 2'000'000;
+    const double exact = std::exp(static_cast<double>(x));
+    const float y = cpu::exp_flushed(x);
+    const double ulp =
+        std::nextafter(static_cast<float>(exact), static_cast<float>(kInf)) - static_cast<float>(exact);
+    worst = std::max(worst, std::abs(y - exact) / ulp);
+  }
+  CHECK(worst < 1);
+  CHECK(cpu::exp_flushed(0.0f) == 1);
+  for (const float x : {-87.34f, -1e30f, -static_cast<float>(kInf)}) CHECK(cpu::exp_flushed(x) == 0);
+  for (const float x : {89.0f, 1e30f, static_cast<float>(kInf)}) CHECK(std::isinf(cpu::exp_flushed(x)));
+  CHECK(std::isnan(cpu::exp_flushed(static_cast<float>(kNan))));
 }
 
 TEST_CASE("softmax: extremes, empty and one element") {

@@ -287,6 +287,16 @@ TEST_CASE("noise: four steps along the gradient of the masked cross entropy") {
   check_close(ascend_noise(h1, h2, Tensor::from(labels, {3}), start), expected, 1e-9);
 }
 
+TEST_CASE("noise: by hand and by autograd") {
+  const Tensor h1 = random({7, 5}, 30), h2 = random({7, 5}, 31), start = random({12, 5}, 32);
+  const Tensor labels = i32({3, 8, 3, 1, 2, 2, 3});
+  for (const double scale : {1.0, 30.0}) {
+    CAPTURE(scale);
+    check_close(ascend_noise(h1 * scale, h2 * scale, labels, start),
+                recsys::composed::ascend_noise(h1 * scale, h2 * scale, labels, start), 1e-13);
+  }
+}
+
 TEST_CASE("noise: masked entries do not enter, distinct labels mask nothing") {
   const Tensor h1 = random({4, 4}, 23), noise = random({5, 4}, 24);
   Tensor h2 = random({4, 4}, 25);

@@ -1,3 +1,4 @@
+#include "autograd/composing.h"
 #include "autograd/engine.h"
 #include "nn/loss.h"
 #include "recsys/loss/contrastive.h"
@@ -56,7 +57,7 @@ struct Model {
   }
 };
 
-ObjectiveOptions options_of(Objective objective, bool composed = false) {
+ObjectiveOptions options_of(Objective objective) {
   ObjectiveOptions options;
   options.objective = objective;
   options.alpha = 0.35;
@@ -64,7 +65,6 @@ ObjectiveOptions options_of(Objective objective, bool composed = false) {
   options.beta_0 = 0.15;
   options.contrast = {
       .temperature = 0.9, .upweight_scale = 3, .margin_scales = objective == Objective::release};
-  options.composed = composed;
   return options;
 }
 
@@ -78,14 +78,17 @@ double term(const StepLoss& loss, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("objective: the fused contrast and the composed one give one total and one gradient") {
+TEST_CASE("objective: the whole model in fused ops and in their compositions: one total and one gradient") {
   const Model model;
   for (const Objective objective : {Objective::release, Objective::paper}) {
     for (const bool warm_up : {true, false}) {
       CAPTURE(name(objective));
       CAPTURE(warm_up);
-      const StepLoss fused = model.loss(options_of(objective, false), warm_up);
-      const StepLoss composed = model.loss(options_of(objective, true), warm_up);
+      const StepLoss fused = model.loss(options_of(objective), warm_up);
+      const StepLoss composed = [&] {
+        const Composing composing;
+        return model.loss(options_of(objective), warm_up);
+      }();
       check_close(fused.total.value(), composed.total.value(), kRounding);
       const std::vector<Variable> parameters = model.encoder.parameters();
       const auto ours = grad(fused.total, parameters), expected = grad(composed.total, parameters);

@@ -1,0 +1,52 @@
+// The loops over a row that every softmax has in it.
+#pragma once
+
+#include <cmath>
+#include <limits>
+
+#include "tensor/cpu/exp_flushed.h"
+#include "tensor/view.h"
+
+namespace fen::cpu {
+
+/// -inf for an empty row. NaN is passed over: the sum of exponentials finds it.
+template <class T>
+T row_max(const T* x, Index n) {
+  T best = -std::numeric_limits<T>::infinity();
+#pragma omp simd reduction(max : best)
+  for (Index i = 0; i < n; ++i) best = x[i] > best ? x[i] : best;
+  return best;
+}
+
+/// What to take off before exp: inf - inf would be NaN.
+template <class T>
+T finite_shift(T top) {
+  return std::isinf(top) ? T(0) : top;
+}
+
+/// sum exp(x_i - shift)
+template <class T>
+T sum_exponentials(const T* x, Index n, T shift) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += exp_flushed(x[i] - shift);
+  return total;
+}
+
+/// y_i = exp(x_i - shift), and their sum; y may be x.
+template <class T>
+T exponentials(const T* x, Index n, T shift, T* y) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += y[i] = exp_flushed(x[i] - shift);
+  return total;
+}
+
+/// y_i = scale exp(x_i - shift); y may be x.
+template <class T>
+void scaled_exponentials(const T* x, Index n, T shift, T scale, T* y) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) y[i] = scale * exp_flushed(x[i] - shift);
+}
+
+}  // namespace fen::cpu
