@@ -44,9 +44,9 @@ plant(shares_not_awaited segments.cu segments.cu
   "share[warp][lane] = total;\n    __syncthreads();" "share[warp][lane] = total;" "cuda: scatter_add_rows*")
 plant(columns_overwritten reduce.cu reduce.cuh
   "__syncthreads();  // the tile has been read" "" "cuda: reductions*")
-plant(warps_not_awaited layer_norm.cu layer_norm.cu
-  "  __syncthreads();\n  for (Index i = threadIdx.x" "  for (Index i = threadIdx.x" "cuda: layer norm*")
-plant(labels_before_row cross_entropy.cu cross_entropy.cu
+plant(warps_not_awaited layer_norm.cu column_sums.cuh
+  "T* partial) const {\n    __syncthreads();" "T* partial) const {" "cuda: layer norm*")
+plant(labels_before_row cross_entropy.cu cross_entropy.cuh
   "Team::synchronize();  // the row is written before labels are taken from it" "" "cuda: cross entropy*")
 plant(rest_of_a_pack random.cu random.cu "start + 4 <= numel" "start <= numel" "cuda: uniform*")
 plant(index_not_guarded gather.cu gather.cu "(inside ? index : 0)" "index" "cuda: an index out of range*")
