@@ -5,6 +5,7 @@
 
 #include "cuda/team.cuh"
 #include "tensor/scalar_math.h"
+#include "tensor/view.h"
 
 namespace fen::cuda {
 

@@ -4,6 +4,7 @@
 #include <curand_kernel.h>
 
 #include "tensor/random.h"
+#include "tensor/shape.h"
 
 namespace fen::cuda {
 

@@ -36,6 +36,7 @@ void reduce_with(const char* op, View x, View y) {
   for (int axis = x.rank - 1; axis >= 0; --axis) {
     (y.size[axis] == x.size[axis] ? kept : reduced).add(x.size[axis], x.stride[axis]);
   }
+  if (reduced.count == 0) return fill(y, static_cast<double>(Op::kInitial));
   const bool columns = kept.count > 1 && kept.stride[0] == 1 && (reduced.rank == 0 || reduced.stride[0] != 1);
   const auto run = [&](Index pieces, auto* out) {
     using Out = std::remove_pointer_t<decltype(out)>;

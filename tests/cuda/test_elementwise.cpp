@@ -34,11 +34,11 @@ TEST_CASE("cuda: unary, binary and comparisons of every kind and layout") {
       if (is_floating(in[0].dtype()) || op != BinaryOp::div) results.push_back(binary(op, in[0], in[1]));
     }
     for (const CompareOp op : kCompare) results.push_back(compare(op, in[0], in[1]));
-    results.push_back(affine(in[0], 0.5, -2));
+    results.push_back(affine(in[0], 3, -2));
     const Tensor less = compare(CompareOp::lt, in[0], in[1]), other = compare(CompareOp::gt, in[0], 0);
     results.push_back(where(less, in[0], in[1]));
-    results.push_back(logical(LogicalOp::logical_and, less, other));
-    results.push_back(logical(LogicalOp::logical_or, less, other));
+    results.push_back(logical_and(less, other));
+    results.push_back(logical_or(less, other));
     return results;
   };
   for (const Shape& shape : kShapes) {
