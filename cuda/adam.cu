@@ -28,8 +28,7 @@ struct AdamFactors {
 template <class T>
 __global__ void __launch_bounds__(kBlock) adam_kernel(AdamFactors<T> factors, const T* gradient, T* parameter,
                                                       T* first_moment, T* second_moment, Index n) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < n; i += threads) {
+  for (Index i = first_item(); i < n; i += item_step()) {
     const T w = parameter[i] * factors.keep;
     const T g = gradient[i] + factors.decay * w;
     const T m = first_moment[i] + factors.one_minus_beta1 * (g - first_moment[i]);
@@ -46,9 +45,8 @@ void adam(AdamStep step, View gradient, View parameter, View first_moment, View 
   dispatch_floating("adam", parameter.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Index n = parameter.numel();
-    launch<adam_kernel<T>>("adam", {persistent_grid(n, kBlock), kBlock}, AdamFactors<T>(step),
-                           gradient.as<T>(), parameter.as<T>(), first_moment.as<T>(), second_moment.as<T>(),
-                           n);
+    launch<adam_kernel<T>>("adam", over_items(n), AdamFactors<T>(step), gradient.as<T>(), parameter.as<T>(),
+                           first_moment.as<T>(), second_moment.as<T>(), n);
   });
 }
 

@@ -61,7 +61,8 @@ void sum_over_rows(const char* op, Index rows, Index width, std::initializer_lis
   const std::size_t warp_bytes = static_cast<std::size_t>(count * width) * sizeof(T);
   check(warp_bytes <= kMostShared, "[", op, "] width ", width, " of ", dtype_of<T>(), " exceeds ",
         kMostShared / (sums.size() * sizeof(T)), ", the widest row for which the GPU's kernel has room");
-  const int warps = static_cast<int>(std::clamp<std::size_t>(kMostShared / warp_bytes, 1, kBlock / kWarp));
+  const Index fitting = std::min<Index>(static_cast<Index>(kMostShared / warp_bytes), kBlock / kWarp);
+  const int warps = static_cast<int>(std::min(fitting, rows));
   const unsigned blocks = persistent_grid(rows, warps);
   const Scratch<T> partial(blocks * count * width);
   launch<Kernel>(op,

@@ -68,8 +68,7 @@ struct Term {
 /// norm_i = ||z_i||, from the diagonal.
 template <class T>
 __global__ void __launch_bounds__(kBlock) gram_norms_kernel(const T* gram, Index rows, T* norm) {
-  const Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x;
-  if (i < rows) norm[i] = std::sqrt(gram[i * rows + i]);
+  for (Index i = first_item(); i < rows; i += item_step()) norm[i] = std::sqrt(gram[i * rows + i]);
 }
 
 template <class Team, class T>
@@ -135,8 +134,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
     using T = typename decltype(tag)::type;
     const Index rows = gram.size[0], noises = noise_similarity.size[1];
     const Scratch<T> norm(rows);
-    launch<gram_norms_kernel<T>>("contrastive", {static_cast<unsigned>((rows + kBlock - 1) / kBlock), kBlock},
-                                 gram.as<T>(), rows, norm.data());
+    launch<gram_norms_kernel<T>>("contrastive", over_items(rows), gram.as<T>(), rows, norm.data());
     const ContrastiveCall<T> call{gram.as<T>(),
                                   noise_similarity.as<T>(),
                                   norm.data(),

@@ -14,8 +14,7 @@ template <class Unit>
 __global__ void __launch_bounds__(kBlock)
     gather_rows_kernel(const Unit* x, Index rows, Index stride, const std::int32_t* indices, Index count,
                        Index width, Unit* y) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < count * width; i += threads) {
+  for (Index i = first_item(); i < count * width; i += item_step()) {
     const Index t = quotient(i, width);
     const std::int32_t index = indices[t];
     const bool inside = index >= 0 && index < rows;
@@ -28,8 +27,7 @@ template <class Unit>
 __global__ void __launch_bounds__(kBlock)
     gather_kernel(const Unit* x, Index limit, Index stride, const std::int32_t* indices, Index count,
                   Index width, Unit* y) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < count; i += threads) {
+  for (Index i = first_item(); i < count; i += item_step()) {
     const std::int32_t index = indices[i];
     const bool inside = index >= 0 && index < limit;
     y[i] = x[quotient(i, width) * stride + (inside ? index : 0)];
@@ -39,8 +37,7 @@ __global__ void __launch_bounds__(kBlock)
 /// Remembers one index that is not in [0, limit).
 __global__ void __launch_bounds__(kBlock)
     in_range_kernel(const std::int32_t* indices, Index count, Index limit, IndexFault* fault) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < count; i += threads) {
+  for (Index i = first_item(); i < count; i += item_step()) {
     const std::int32_t index = indices[i];
     if ((index < 0 || index >= limit) && atomicCAS(&fault->found, 0, 1) == 0) {
       fault->index = index;
@@ -48,8 +45,6 @@ __global__ void __launch_bounds__(kBlock)
     }
   }
 }
-
-LaunchShape grid_over(Index items) { return {persistent_grid(items, kBlock), kBlock}; }
 
 /// Calls f with a unit of that many bytes.
 template <class F>
@@ -81,7 +76,7 @@ void gather_rows(View x, View indices, View y) {
   const Index units = wide ? per_wide : 1;
   with_unit(wide ? sizeof(Wide) : bytes, [&](auto tag) {
     using Unit = typename decltype(tag)::type;
-    launch<gather_rows_kernel<Unit>>("gather_rows", grid_over(count * (width / units)), x.as<Unit>(), rows,
+    launch<gather_rows_kernel<Unit>>("gather_rows", over_items(count * (width / units)), x.as<Unit>(), rows,
                                      x.stride[0] / units, indices.as<std::int32_t>(), count, width / units,
                                      y.as<Unit>());
   });
@@ -97,7 +92,7 @@ void gather(View x, View indices, View y) {
   const Index count = indices.numel();
   with_unit(size_of(x.dtype), [&](auto tag) {
     using Unit = typename decltype(tag)::type;
-    launch<gather_kernel<Unit>>("gather", grid_over(count), x.as<Unit>(), x.size[1], x.stride[0],
+    launch<gather_kernel<Unit>>("gather", over_items(count), x.as<Unit>(), x.size[1], x.stride[0],
                                 indices.as<std::int32_t>(), count, indices.size[1], y.as<Unit>());
   });
 }
@@ -115,7 +110,7 @@ void scatter_add(View x, View indices, View y) {
 
 bool in_range(View indices, Index limit) {
   const Index count = indices.numel();
-  launch<in_range_kernel>("indices", grid_over(count), indices.as<std::int32_t>(), count, limit,
+  launch<in_range_kernel>("indices", over_items(count), indices.as<std::int32_t>(), count, limit,
                           index_fault());
   return true;
 }

@@ -87,9 +87,7 @@ template <int Width, class F, class Y, class... X>
 __global__ void __launch_bounds__(kBlock)
     map_kernel(PackedNest<1 + sizeof...(X)> nest, F f, Y* y, const X*... x) {
   constexpr auto kViews = std::make_index_sequence<sizeof...(X)>();
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < nest.packs + nest.rest;
-       i += threads) {
+  for (Index i = first_item(); i < nest.packs + nest.rest; i += item_step()) {
     if (i < nest.packs) {
       map_pack<Width>(nest, i, kViews, f, y, x...);
     } else {
@@ -144,8 +142,8 @@ void map(const char* op, F f, View y, const Views&... x) {
   const auto run = [&](auto width) {
     constexpr int kPack = decltype(width)::value;
     const auto packed = in_packs(nest, kPack);
-    launch<map_kernel<kPack, F, Y, X...>>(op, {persistent_grid(packed.packs + packed.rest, kBlock), kBlock},
-                                          packed, f, y.as<Y>(), static_cast<const X*>(x.data)...);
+    launch<map_kernel<kPack, F, Y, X...>>(op, over_items(packed.packs + packed.rest), packed, f, y.as<Y>(),
+                                          static_cast<const X*>(x.data)...);
   };
   if (packs_fit(nest, views, kWidth)) {
     run(std::integral_constant<int, kWidth>());

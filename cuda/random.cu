@@ -60,9 +60,7 @@ struct Dropout {
 /// y_i … y_i+3 = f(words, i): a thread for each block of four words.
 template <class T, class F>
 __global__ void __launch_bounds__(kBlock) random_kernel(RandomKey key, F f, T* y, Index numel) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index block = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; 4 * block < numel;
-       block += threads) {
+  for (Index block = first_item(); 4 * block < numel; block += item_step()) {
     const Index start = 4 * block;
     const Pack<T, 4> values = f(random_words(key, block), start);
     if (start + 4 <= numel) {
@@ -75,8 +73,7 @@ __global__ void __launch_bounds__(kBlock) random_kernel(RandomKey key, F f, T* y
 
 template <class T, class F>
 void draw(const char* op, RandomKey key, F f, View y) {
-  launch<random_kernel<T, F>>(op, {persistent_grid((y.numel() + 3) / 4, kBlock), kBlock}, key, f, y.as<T>(),
-                              y.numel());
+  launch<random_kernel<T, F>>(op, over_items((y.numel() + 3) / 4), key, f, y.as<T>(), y.numel());
 }
 
 }  // namespace

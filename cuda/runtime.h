@@ -138,6 +138,15 @@ inline unsigned persistent_grid(Index items, Index per_block) {
   return static_cast<unsigned>(needed < most ? needed : most);
 }
 
+/// A thread an item: kernels go from first_item() on in steps of item_step().
+inline LaunchShape over_items(Index items) {
+  const Index threads = items < kBlock ? (items + 31) / 32 * 32 : kBlock;
+  return {persistent_grid(items, kBlock), static_cast<unsigned>(threads)};
+}
+
+__device__ inline Index first_item() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
+__device__ inline Index item_step() { return static_cast<Index>(gridDim.x) * blockDim.x; }
+
 #ifdef CUDAHOST
 
 #define FEN_SHARED(type, name, ...)                 \

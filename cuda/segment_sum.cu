@@ -6,8 +6,7 @@ namespace {
 
 __global__ void __launch_bounds__(kBlock)
     segment_counts_kernel(const std::int32_t* starts, Index rows, std::int32_t* counts) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index n = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; n < rows; n += threads) {
+  for (Index n = first_item(); n < rows; n += item_step()) {
     counts[n] = starts[n + 1] - starts[n];
   }
 }
@@ -18,8 +17,8 @@ __global__ void __launch_bounds__(kBlock)
 void segment_sum(View points, View assignment, View sums, View counts) {
   const Segments segments("segment_sum", assignment, 1, sums.size[0]);
   add_segments("segment_sum", points, segments, sums);
-  launch<segment_counts_kernel>("segment_sum", {persistent_grid(segments.rows(), kBlock), kBlock},
-                                segments.starts(), segments.rows(), counts.as<std::int32_t>());
+  launch<segment_counts_kernel>("segment_sum", over_items(segments.rows()), segments.starts(),
+                                segments.rows(), counts.as<std::int32_t>());
 }
 
 }  // namespace fen::cuda

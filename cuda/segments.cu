@@ -11,8 +11,7 @@ template <class Key>
 __global__ void __launch_bounds__(kBlock)
     segment_keys_kernel(const std::int32_t* indices, Index count, Index terms, Index limit, Key behind,
                         Key* keys, std::int32_t* entries) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index t = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; t < count; t += threads) {
+  for (Index t = first_item(); t < count; t += item_step()) {
     const std::int32_t index = indices[t];
     const bool inside = index >= 0 && index < limit;
     keys[t] = inside ? static_cast<Key>(quotient(t, terms) * limit + index) : behind;
@@ -24,8 +23,7 @@ __global__ void __launch_bounds__(kBlock)
 template <class Key>
 __global__ void __launch_bounds__(kBlock)
     segment_starts_kernel(const Key* keys, Index count, Index rows, std::int32_t* starts) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index n = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; n <= rows; n += threads) {
+  for (Index n = first_item(); n <= rows; n += item_step()) {
     Index low = 0, high = count;
     while (low < high) {
       const Index middle = (low + high) / 2;
@@ -53,9 +51,7 @@ struct SegmentSum {
 /// A thread an element of y, where rows have few entries.
 template <class T>
 __global__ void __launch_bounds__(kBlock) short_segments_kernel(SegmentSum<T> call) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < call.rows * call.width;
-       i += threads) {
+  for (Index i = first_item(); i < call.rows * call.width; i += item_step()) {
     const Index n = quotient(i, call.width), column = i - n * call.width;
     T total = 0;
 #pragma unroll 4
@@ -103,13 +99,12 @@ Segments::Segments(const char* op, View indices, Index groups, Index limit)
     using Key = decltype(key);
     const Scratch<Key> keys(count_);
     if (count_ > 0) {
-      launch<segment_keys_kernel<Key>>(op, {persistent_grid(count_, kBlock), kBlock},
-                                       indices.as<std::int32_t>(), count_, count_ / groups, limit,
-                                       static_cast<Key>(rows_), keys.data(), entries_.data());
+      launch<segment_keys_kernel<Key>>(op, over_items(count_), indices.as<std::int32_t>(), count_,
+                                       count_ / groups, limit, static_cast<Key>(rows_), keys.data(),
+                                       entries_.data());
       sort_pairs(keys.data(), entries_.data(), count_);
     }
-    launch<segment_starts_kernel<Key>>(op, {persistent_grid(rows_ + 1, kBlock), kBlock}, keys.data(), count_,
-                                       rows_, starts_.data());
+    launch<segment_starts_kernel<Key>>(op, over_items(rows_ + 1), keys.data(), count_, rows_, starts_.data());
   };
   constexpr Index kMost32 = 0xFFFFFFFF;
   if (rows_ < kMost32) {
@@ -127,7 +122,7 @@ void add_segments(const char* op, View x, const Segments& segments, View y) {
                              rows,      width,       y.as<T>(),          y.stride[0]};
     constexpr Index kMany = 8;  // entries a row, on average
     if (segments.count() < kMany * rows) {
-      launch<short_segments_kernel<T>>(op, {persistent_grid(rows * width, kBlock), kBlock}, call);
+      launch<short_segments_kernel<T>>(op, over_items(rows * width), call);
     } else {
       launch<long_segments_kernel<T>>(op, {persistent_grid(rows * ((width + kWarp - 1) / kWarp), 1), kBlock},
                                       call);

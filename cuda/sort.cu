@@ -14,8 +14,7 @@ template <class T>
 __global__ void __launch_bounds__(kBlock)
     sort_keys_kernel(const T* x, Index numel, Index width, SortKey<T> flip, std::uint64_t* keys,
                      std::int32_t* places) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < numel; i += threads) {
+  for (Index i = first_item(); i < numel; i += item_step()) {
     keys[i] = sort_key(x[i]) ^ flip;
     if constexpr (sizeof(T) == 4) keys[i] |= static_cast<std::uint64_t>(quotient(i, width)) << 32;
     places[i] = static_cast<std::int32_t>(i);
@@ -25,8 +24,7 @@ __global__ void __launch_bounds__(kBlock)
 /// The row of every place, to sort by.
 __global__ void __launch_bounds__(kBlock)
     sort_rows_kernel(const std::int32_t* places, Index numel, Index width, std::uint32_t* rows) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < numel; i += threads) {
+  for (Index i = first_item(); i < numel; i += item_step()) {
     rows[i] = static_cast<std::uint32_t>(quotient(places[i], width));
   }
 }
@@ -36,8 +34,7 @@ template <class T>
 __global__ void __launch_bounds__(kBlock)
     take_sorted_kernel(const T* x, const std::int32_t* places, Index rows, Index width, Index kept, T* values,
                        std::int32_t* order) {
-  const Index threads = static_cast<Index>(gridDim.x) * kBlock;
-  for (Index i = static_cast<Index>(blockIdx.x) * kBlock + threadIdx.x; i < rows * kept; i += threads) {
+  for (Index i = first_item(); i < rows * kept; i += item_step()) {
     const Index row = quotient(i, kept);
     const std::int32_t place = places[row * width + (i - row * kept)];
     values[i] = x[place];
@@ -53,18 +50,19 @@ void sort_and_take(const char* op, View x, bool descending, View values, View or
         " elements exceed the i32 places of the GPU's sort; sort fewer rows at once");
   dispatch_numeric(op, x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const auto grid = [](Index n) { return LaunchShape{persistent_grid(n, kBlock), kBlock}; };
+
     const SortKey<T> flip = descending ? std::numeric_limits<SortKey<T>>::max() : 0;
     const Scratch<std::uint64_t> keys(numel);
     const Scratch<std::int32_t> places(numel);
-    launch<sort_keys_kernel<T>>(op, grid(numel), x.as<T>(), numel, width, flip, keys.data(), places.data());
+    launch<sort_keys_kernel<T>>(op, over_items(numel), x.as<T>(), numel, width, flip, keys.data(),
+                                places.data());
     sort_pairs(keys.data(), places.data(), numel);
     if (sizeof(T) == 8 && rows > 1) {
       const Scratch<std::uint32_t> row_keys(numel);
-      launch<sort_rows_kernel>(op, grid(numel), places.data(), numel, width, row_keys.data());
+      launch<sort_rows_kernel>(op, over_items(numel), places.data(), numel, width, row_keys.data());
       sort_pairs(row_keys.data(), places.data(), numel);
     }
-    launch<take_sorted_kernel<T>>(op, grid(rows * kept), x.as<T>(), places.data(), rows, width, kept,
+    launch<take_sorted_kernel<T>>(op, over_items(rows * kept), x.as<T>(), places.data(), rows, width, kept,
                                   values.as<T>(), order.as<std::int32_t>());
   });
 }

@@ -42,18 +42,18 @@ __device__ T warp_reduce(T value, Op op) {
   return value;
 }
 
-/// Blocks of kBlock threads as teams of `Threads`: kWarp or kBlock. A team takes rows first(), first() +
+/// A block's threads as teams of `Threads`: kWarp or kBlock. A team takes rows first(), first() +
 /// step() and so on, and its threads go through a row together.
 template <int Threads>
 struct Team {
   static_assert(Threads == kWarp || Threads == kBlock);
-  static constexpr int kThreads = Threads, kPerBlock = kBlock / Threads;
+  static constexpr int kThreads = Threads;
 
   __device__ static int rank() { return static_cast<int>(threadIdx.x) % Threads; }
   __device__ static Index first() {
-    return static_cast<Index>(blockIdx.x) * kPerBlock + static_cast<int>(threadIdx.x) / Threads;
+    return static_cast<Index>(blockIdx.x) * per_block() + static_cast<int>(threadIdx.x) / Threads;
   }
-  __device__ static Index step() { return static_cast<Index>(gridDim.x) * kPerBlock; }
+  __device__ static Index step() { return static_cast<Index>(gridDim.x) * per_block(); }
 
   /// What the team's threads wrote before is seen by all of them behind it.
   __device__ static void synchronize() {
@@ -80,7 +80,14 @@ struct Team {
     return value;
   }
 
-  static LaunchShape shape(Index rows) { return {persistent_grid(rows, kPerBlock), kBlock}; }
+  static LaunchShape shape(Index rows) {
+    constexpr Index kMost = kBlock / Threads;
+    const Index teams = rows < kMost ? rows : kMost;
+    return {persistent_grid(rows, kMost), static_cast<unsigned>(teams * Threads)};
+  }
+
+ private:
+  __device__ static int per_block() { return static_cast<int>(blockDim.x) / Threads; }
 };
 
 /// Calls f with the Team that suits rows of that width.

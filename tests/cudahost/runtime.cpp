@@ -232,17 +232,22 @@ cudaError_t set(void* to, int value, std::size_t bytes, cudaStream_t stream) {
 
 }  // namespace
 
+/// For ASan: device memory is poisoned while no kernel and no copy runs.
+template <class F>
+void for_each_device_allocation([[maybe_unused]] const F& f) {
+#if defined(CUDAHOST_ASAN)
+  for (const auto& [address, a] : r().allocations)
+    if (a.type == cudaMemoryTypeDevice) f(reinterpret_cast<void*>(address), a.bytes);
+#endif
+}
+
 DeviceAccess::DeviceAccess() {
   const Lock lock(r().mutex);
-  if (r().access++ == 0)
-    for (const auto& [address, a] : r().allocations)
-      if (a.type == cudaMemoryTypeDevice) unpoison(reinterpret_cast<void*>(address), a.bytes);
+  if (r().access++ == 0) for_each_device_allocation(unpoison);
 }
 DeviceAccess::~DeviceAccess() {
   const Lock lock(r().mutex);
-  if (--r().access == 0)
-    for (const auto& [address, a] : r().allocations)
-      if (a.type == cudaMemoryTypeDevice) poison(reinterpret_cast<void*>(address), a.bytes);
+  if (--r().access == 0) for_each_device_allocation(poison);
 }
 
 void enqueue(cudaStream_t handle, std::function<void()> work) {
@@ -367,13 +372,14 @@ cudaError_t cudaDriverGetVersion(int* version) { return *version = options().dri
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
-#define CUDAHOST_ERRORS(X)                                                                           \
-  X(cudaSuccess)                                                                                     \
-  X(cudaErrorInvalidValue)                                                                           \
-  X(cudaErrorMemoryAllocation)                                                                       \
-  X(cudaErrorInvalidConfiguration)                                                                   \
-  X(cudaErrorInvalidDevice) X(cudaErrorNoDevice) X(cudaErrorInsufficientDriver) X(cudaErrorNotReady) \
-      X(cudaErrorNotSupported) X(cudaErrorInvalidResourceHandle)
+#define CUDAHOST_ERRORS(X)                                                                          \
+  X(cudaSuccess)                                                                                    \
+  X(cudaErrorInvalidValue)                                                                          \
+  X(cudaErrorMemoryAllocation)                                                                      \
+  X(cudaErrorInvalidConfiguration)                                                                  \
+  X(cudaErrorInvalidDevice)                                                                         \
+  X(cudaErrorNoDevice) X(cudaErrorInsufficientDriver) X(cudaErrorNotReady) X(cudaErrorNotSupported) \
+      X(cudaErrorInvalidResourceHandle)
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
 #define X(name) \
