@@ -41,11 +41,13 @@ void reduce_with(const char* op, View x, View y) {
   const auto run = [&](Index pieces, auto* out) {
     using Out = std::remove_pointer_t<decltype(out)>;
     if (columns) return reduce_columns<Op>(op, x.as<T>(), kept, reduced, pieces, out);
-    with_team(reduced.count / pieces, [&](auto team) {
+    const auto run_team = [&](auto team) {
       using Team = decltype(team);
       launch<reduce_terms_kernel<Team, Op, T, Out>>(op, Team::shape(kept.count * pieces), x.as<T>(), kept,
                                                     reduced, Pieces{pieces, reduced.count}, out);
-    });
+    };
+    constexpr Index kFew = 8;  // terms: a warp would mostly wait
+    reduced.count <= kFew ? run_team(Team<1>()) : with_team(reduced.count / pieces, run_team);
   };
   const Index pieces = columns ? pieces_for((kept.count + kWarp - 1) / kWarp, reduced.count, kTileRows)
                                : pieces_for(kept.count, reduced.count, kBlock);

@@ -1,4 +1,4 @@
-// The threads that share a row: a warp where rows are short, else a block.
+// The threads that share a row: a warp where rows are short, else a block; one alone for a few elements.
 #pragma once
 
 #include <type_traits>
@@ -42,11 +42,11 @@ __device__ T warp_reduce(T value, Op op) {
   return value;
 }
 
-/// A block's threads as teams of `Threads`: kWarp or kBlock. A team takes rows first(), first() +
+/// A block's threads as teams of `Threads`: 1, kWarp or kBlock. A team takes rows first(), first() +
 /// step() and so on, and its threads go through a row together.
 template <int Threads>
 struct Team {
-  static_assert(Threads == kWarp || Threads == kBlock);
+  static_assert(Threads == 1 || Threads == kWarp || Threads == kBlock);
   static constexpr int kThreads = Threads;
 
   __device__ static int rank() { return static_cast<int>(threadIdx.x) % Threads; }
@@ -57,17 +57,14 @@ struct Team {
 
   /// What the team's threads wrote before is seen by all of them behind it.
   __device__ static void synchronize() {
-    if constexpr (Threads == kWarp) {
-      __syncwarp();
-    } else {
-      __syncthreads();
-    }
+    if constexpr (Threads == kWarp) __syncwarp();
+    if constexpr (Threads > kWarp) __syncthreads();
   }
 
   /// The values of the team combined, in each thread. All of its threads call it.
   template <class T, class Op>
   __device__ static T reduce(T value, Op op) {
-    value = warp_reduce(value, op);
+    if constexpr (Threads >= kWarp) value = warp_reduce(value, op);
     if constexpr (Threads > kWarp) {
       constexpr int kWarps = Threads / kWarp;
       FEN_SHARED(T, partial, [kWarps]);
@@ -82,8 +79,8 @@ struct Team {
 
   static LaunchShape shape(Index rows) {
     constexpr Index kMost = kBlock / Threads;
-    const Index teams = rows < kMost ? rows : kMost;
-    return {persistent_grid(rows, kMost), static_cast<unsigned>(teams * Threads)};
+    const Index threads = (rows < kMost ? rows : kMost) * Threads;
+    return {persistent_grid(rows, kMost), static_cast<unsigned>((threads + kWarp - 1) / kWarp * kWarp)};
   }
 
  private:

@@ -22,7 +22,7 @@ TEST_CASE("cuda: reductions over every kind of axes") {
     return results;
   };
   for (const Shape& shape :
-       {Shape{1, 1, 1}, Shape{2, 3, 5}, Shape{40, 3, 33}, Shape{3, 700, 40}, Shape{2, 2, 30'000}}) {
+       {Shape{1, 1, 1}, Shape{2, 3, 5}, Shape{40, 3, 33}, Shape{3, 700, 40}, Shape{2, 2, 9'000}}) {
     CAPTURE(shape);
     const Tensor x = random(shape, 1);
     check_same_in_both_dtypes({x}, all);

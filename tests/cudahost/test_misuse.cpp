@@ -109,8 +109,8 @@ MISUSE("block too big") {
 }
 
 TEST_CASE("cudahost notices misuse") {
-  const auto notices = [](const char* name, const char* message) {
-    const std::string text = output_of(std::string("misuse: ") + name);
+  const auto notices = [](const std::string& name, const char* message) {
+    const std::string text = output_of("misuse: " + name, "CUDAHOST_ORDER=forward CUDAHOST_STREAMS=eager");
     INFO(name, ": ", text);
     CHECK(says(text, message));
   };
