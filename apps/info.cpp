@@ -18,6 +18,7 @@
 #include "apps/commands.h"
 #include "apps/options.h"
 #include "tensor/error.h"
+#include "tensor/kernels.h"
 #ifdef FEN_DNNL
 #include <dnnl.h>
 #endif
@@ -134,6 +135,16 @@ Json libraries() {
   return json;
 }
 
+/// Whether the GPU can be used, or why not.
+std::string cuda_state() {
+  try {
+    kernels(Device::cuda());
+    return "ready";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 Json info() {
   const std::string model = proc_entry("/proc/cpuinfo", "model name");
   Json json;
@@ -146,7 +157,7 @@ Json info() {
                             {"memory_gib", gibibytes(_SC_PHYS_PAGES)},
                             {"free_gib", gibibytes(_SC_AVPHYS_PAGES)},
                             {"instructions", cpu_extensions()}};
-  json["devices"]["cuda"] = "none in this build";
+  json["devices"]["cuda"] = cuda_state();
   return json;
 }
 
