@@ -225,7 +225,7 @@ def table(result: dict) -> str:
     ours, theirs = result["machine"]["fenrec"], result["machine"]["torch"]
     lines = [f"{result['data']}, batch {result['batch_size']}, {result['threads']} threads, dropout {result['dropout']}; "
              f"medians of a step on {result['machine']['cpu']}",
-             f"fenrec   oneDNN {ours['oneDNN']} (f32), OpenBLAS {ours['OpenBLAS'].split(',')[0]} (f64); {ours['compiler']}; "
+             f"fenrec   oneDNN {ours['oneDNN']} (f32), {' '.join(ours['OpenBLAS'].split()[:2])} (f64); {ours['compiler']}; "
              f"{' '.join(ours['instructions'])}",
              f"PyTorch  {theirs['version']}; BLAS {theirs['BLAS']} {theirs['MKL']}, oneDNN {theirs['oneDNN']}; "
              f"{theirs['instructions']}", "",
