@@ -1,6 +1,7 @@
 #include "recsys/train/learner.h"
 
 #include <cmath>
+#include <numeric>
 
 namespace fen::recsys {
 namespace {
@@ -28,6 +29,9 @@ ObjectiveOptions objective_options(const Config& config) {
                       .margin_scales = config.objective == Objective::release};
   return options;
 }
+
+/// Sequences encoded at once where no gradient is needed.
+constexpr std::size_t kEncodeBlock = 2048;
 
 SparseLabels to_tensors(const LabelLists& labels, Device device) {
   const auto size = static_cast<Index>(labels.items.size());
@@ -109,6 +113,20 @@ Tensor Learner::encode(const PackedSequences& sequences) {
   encoder_.eval();
   nn::RandomStream unused(0, 0);
   return encoder_.forward(to_device(sequences, device_), unused).value();
+}
+
+Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
+  std::iota(all.begin(), all.end(), 0);
+  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width},
+                           learner.encoder().item_table().value().options());
+  for (std::size_t start = 0; start < all.size(); start += kEncodeBlock) {
+    const auto block = std::span(all).subspan(start, std::min(kEncodeBlock, all.size() - start));
+    const auto first = static_cast<Index>(start);
+    Tensor rows = h.slice(0, first, first + static_cast<Index>(block.size()));
+    rows.copy_from(learner.encode(builder.inputs(block)));
+  }
+  return h;
 }
 
 }  // namespace fen::recsys

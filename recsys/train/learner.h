@@ -51,4 +51,7 @@ class Learner {
   Tensor centroids_;
 };
 
+/// h of all training samples (R,D), in their order: what the intents are clusters of.
+Tensor encode_samples(Learner& learner, const BatchBuilder& builder);
+
 }  // namespace fen::recsys
