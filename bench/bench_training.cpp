@@ -3,7 +3,6 @@
 // skipped.
 #include <cstdlib>
 #include <filesystem>
-#include <numeric>
 
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
@@ -38,17 +37,6 @@ struct Job {
   BatchBuilder builder{dataset, training_samples(dataset), batch_options(config)};
   Learner learner{dataset.num_items(), config};
 
-  Tensor encode_all() {
-    std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
-    std::iota(all.begin(), all.end(), 0);
-    std::vector<Tensor> parts;
-    constexpr std::size_t kBlock = 2048;
-    for (std::size_t i = 0; i < all.size(); i += kBlock) {
-      parts.push_back(
-          learner.encode(builder.inputs(std::span(all).subspan(i, std::min(kBlock, all.size() - i)))));
-    }
-    return concat(parts);
-  }
 };
 
 double peak_megabytes() {
@@ -102,7 +90,7 @@ BENCHMARK_CAPTURE(training_step, enduring, 20)->Unit(benchmark::kMillisecond)->M
 void clustering(State& state) {
   if (!available(state)) return;
   Job job;
-  for (auto _ : state) benchmark::DoNotOptimize(kmeans(job.encode_all(), {.clusters = job.config.clusters}));
+  for (auto _ : state) benchmark::DoNotOptimize(kmeans(encode_samples(job.learner, job.builder), {.clusters = job.config.clusters}));
   state.counters["samples"] = job.builder.num_samples();
   state.counters["peak_MB"] = peak_megabytes();
 }

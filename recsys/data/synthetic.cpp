@@ -12,6 +12,7 @@
 namespace fen::recsys {
 namespace {
 
+constexpr std::int32_t kFewestRingItems = 4;
 constexpr std::int32_t kMostSteps = 2;  // the window moves 0 … 2 items an event, as likely each
 constexpr double kRelatedIntent = 0.8;  // of the switches; the rest go anywhere
 constexpr int kPatience = 100;          // draws of taken items before the next free one is taken
@@ -19,8 +20,9 @@ constexpr int kPatience = 100;          // draws of taken items before the next 
 void check_options(const SyntheticOptions& o) {
   check(o.users >= 1, "[synthetic] users is ", o.users, "; it must be at least 1");
   check(o.intents >= 1, "[synthetic] intents is ", o.intents, "; it must be at least 1");
-  check(o.window >= 2 && o.items / o.intents >= o.window, "[synthetic] ", o.items, " items in ", o.intents,
-        " intents with a window of ", o.window, "; a window needs 2 items at least, an intent as many");
+  check(o.items / o.intents >= kFewestRingItems, "[synthetic] ", o.items, " items in ", o.intents,
+        " intents; an intent needs ", kFewestRingItems, " items at least");
+  check(o.window >= 1, "[synthetic] window is ", o.window, "; it must be at least 1 item");
   check(o.shortest_length >= 3, "[synthetic] shortest_length is ", o.shortest_length,
         "; leave-one-out needs 3 events");
   check(o.mean_length >= o.shortest_length && o.mean_length <= o.items / 4.0, "[synthetic] mean_length is ",
@@ -59,7 +61,7 @@ class Catalogue {
   explicit Catalogue(const SyntheticOptions& options)
       : intents_(options.intents),
         ring_(options.items / options.intents),
-        window_(options.window),
+        window_(std::min(options.window, ring_)),
         intent_(intents_, options.zipf_exponent),
         entry_(ring_, options.zipf_exponent),
         popular_(intents_ * ring_, options.zipf_exponent),

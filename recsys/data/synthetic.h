@@ -17,7 +17,7 @@ struct SyntheticOptions {
   std::int32_t users = 2500;
   std::int32_t items = 600;
   std::int32_t intents = 20;
-  std::int32_t window = 10;   // items
+  std::int32_t window = 10;   // items, or all of a smaller ring
   double mean_length = 11.0;  // events a user, geometric above shortest_length
   std::int32_t shortest_length = 5;
   double switch_intent = 0.15;  // probability a step

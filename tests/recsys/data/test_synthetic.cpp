@@ -93,8 +93,9 @@ TEST_CASE("synthetic: long-tailed, and the order of events predicts what popular
   MESSAGE("HR@10: popularity ", by_popularity, ", what follows the last item ", by_last,
           ", what follows two on ", by_future);
   CHECK(by_popularity < 0.12);
-  CHECK(by_last > 0.55);
-  CHECK(by_future > 3 * by_popularity);  // later events tell about the next one: what soft labels live on
+  CHECK(by_last > 3 * by_popularity);
+  CHECK(by_future >
+        0.75 * by_last);  // later events tell as much about the next one: what soft labels live on
 }
 
 TEST_CASE("synthetic: a user who never leaves a ring still ends") {
