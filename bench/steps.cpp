@@ -15,6 +15,7 @@
 #include <omp.h>
 
 #include "apps/options.h"
+#include "bench/machine.h"
 #include "recsys/method/kmeans.h"
 #include "recsys/train/learner.h"
 #include "tensor/ops.h"
@@ -152,9 +153,11 @@ double median(std::vector<double> values) {
 void run(const Options& options, const Config& config) {
   check(options.steps > options.skip, "[fen_steps] --skip ", options.skip, " leaves nothing of --steps ",
         options.steps, "; skip fewer");
+  const auto start = std::chrono::steady_clock::now();
   const auto dataset = Dataset::read(options.data);
   const int epoch = options.epoch_kind == "warmup" ? 0 : config.warmup_epochs;
   const Epoch steps(dataset, config, epoch, options.steps);
+  const double ready = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!options.dump.empty()) {
     write_safetensors(
         options.dump, steps.record(),
@@ -166,10 +169,14 @@ void run(const Options& options, const Config& config) {
                {"threads", omp_get_max_threads()},
                {"batch_size", config.batch_size},
                {"dropout", config.dropout},
+               {"users", dataset.num_users()},
+               {"items", dataset.num_items()},
                {"steps", milliseconds.size()},
                {"median_ms", median(milliseconds)},
                {"least_ms", std::ranges::min(milliseconds)},
-               {"most_ms", std::ranges::max(milliseconds)}});
+               {"most_ms", std::ranges::max(milliseconds)},
+               {"ready_seconds", ready},
+               {"peak_MB", peak_megabytes()}});
 }
 
 }  // namespace

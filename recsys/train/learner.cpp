@@ -15,24 +15,6 @@ SasRecOptions encoder_options(std::int32_t num_items, const Config& config) {
           .dropout = config.dropout};
 }
 
-ObjectiveOptions objective_options(const Config& config) {
-  ObjectiveOptions options;
-  options.objective = config.objective;
-  options.alpha = config.alpha;
-  options.lambda_0 = config.lambda_0;
-  options.beta_0 = config.beta_0;
-  options.contrast = {.temperature = config.temperature,
-                      .upweight_scale = config.upweight_scale,
-                      .margin = config.margin,
-                      .mix_ratio = config.mix_ratio,
-                      .enduring_weight = config.enduring_weight,
-                      .margin_scales = config.objective == Objective::release};
-  return options;
-}
-
-/// Sequences encoded at once where no gradient is needed.
-constexpr std::size_t kEncodeBlock = 2048;
-
 SparseLabels to_tensors(const LabelLists& labels, Device device) {
   const auto size = static_cast<Index>(labels.items.size());
   return {Tensor::from(labels.offsets, {static_cast<Index>(labels.offsets.size())}, device),
@@ -59,6 +41,28 @@ BatchOptions batch_options(const Config& config) {
   return options;
 }
 
+ObjectiveOptions objective_options(const Config& config) {
+  ObjectiveOptions options;
+  options.objective = config.objective;
+  options.alpha = config.alpha;
+  options.lambda_0 = config.lambda_0;
+  options.beta_0 = config.beta_0;
+  options.contrast = {.temperature = config.temperature,
+                      .upweight_scale = config.upweight_scale,
+                      .margin = config.margin,
+                      .mix_ratio = config.mix_ratio,
+                      .enduring_weight = config.enduring_weight,
+                      .margin_scales = config.objective == Objective::release};
+  return options;
+}
+
+/// Sequences encoded at once where no gradient is needed.
+constexpr std::size_t kEncodeBlock = 2048;
+
+StepLabels step_labels(const TrainingBatch& batch, Device device) {
+  return {to_tensors(batch.labels, device), Tensor::from(batch.targets, {batch.inputs.size()}, device)};
+}
+
 Learner::Learner(std::int32_t num_items, const Config& config, Device device)
     : config_(config),
       device_(device),
@@ -72,7 +76,7 @@ bool needs_clusters(const Config& config) {
 
 StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random) {
   const Index size = batch.inputs.size();
-  const StepLabels labels{to_tensors(batch.labels, device_), Tensor::from(batch.targets, {size}, device_)};
+  const StepLabels labels = step_labels(batch, device_);
   if (config_.method == Method::sasrec) {
     const Variable h = encoder_.forward(to_device(batch.inputs, device_), random);
     const Variable rec = recommendation_loss(encoder_, h, labels);
