@@ -15,7 +15,7 @@ namespace fen::recsys {
 /// training samples.
 struct SyntheticOptions {
   std::int32_t users = 2500;
-  std::int32_t items = 600;
+  std::int32_t items = 1000;
   std::int32_t intents = 20;
   std::int32_t window = 10;   // items, or all of a smaller ring
   double mean_length = 11.0;  // events a user, geometric above shortest_length
