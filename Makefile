@@ -3,12 +3,12 @@ BUILD  ?= build
 PYTHON := .venv/bin/python
 TORCH  := .venv-bench/bin/python
 FEN_DATA ?= ../shared/data
-SOURCES = $(shell git ls-files '*.cpp' '*.h')
+SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 PACKAGES = $(shell grep -v '^\#' .ci/packages)
 MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: all setup build demo test asan bench against-torch format lint clean
+.PHONY: all setup build demo test asan cuda cuda-host cuda-host-asan cuda-host-tsan planted-bugs bench against-torch format lint clean
 all: build
 
 setup:  ## install missing Debian packages, and Python's safetensors for the tests
@@ -34,6 +34,20 @@ asan: setup  ## the tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	cmake --build build-asan
 	FEN_PYTHON=$(CURDIR)/$(PYTHON) ctest --preset asan
 
+cuda: setup  ## the CUDA backend for every GPU that is supported; needs nvcc
+	cmake --preset cuda $(CMAKE_FLAGS)
+	cmake --build build-cuda
+
+# The CUDA kernels run on the CPU, compiled by the C++ compiler; needs CUDA's headers, no GPU and no nvcc.
+cuda-host cuda-host-asan cuda-host-tsan: setup
+	cmake --preset $(@:cuda-host%=cudahost%) $(CMAKE_FLAGS)
+	cmake --build build-$(@:cuda-host%=cudahost%) --target fen_cuda_host_tests
+	ctest --test-dir build-$(@:cuda-host%=cudahost%) --output-on-failure -L cuda-host $(CTEST_FLAGS)
+
+planted-bugs: cuda-host  ## bugs planted into the CUDA kernels, which the tests must find
+	cmake --build build-cudahost --target fen_planted_bugs
+	ctest --test-dir build-cudahost --output-on-failure -L planted-bug
+
 bench: build
 	cmake --build $(BUILD) --target fen_bench
 	$(BUILD)/bench/fen_bench
@@ -53,4 +67,4 @@ lint: build  ## clang-format and clang-tidy, as CI runs them
 	run-clang-tidy -quiet -p $(BUILD) -j $$(nproc) $(filter-out bench/% tests/%,$(filter %.cpp,$(SOURCES)))
 
 clean:
-	rm -rf build build-debug build-asan
+	rm -rf build build-debug build-asan build-cuda build-cudahost*

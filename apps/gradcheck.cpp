@@ -18,6 +18,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> terms;
+  Device device;
   bool details = false, json = false;
 };
 
@@ -41,7 +42,7 @@ void run(const Options& options) {
   std::string broken;
   if (!options.json)
     std::cout << fmt::format("{:<20}{:>11}  {:<58}{}\n", "term", "rel. error", "what", "worst at");
-  for (const recsys::GradientCase& gradient : recsys::gradient_cases()) {
+  for (const recsys::GradientCase& gradient : recsys::gradient_cases(options.device)) {
     if (!options.terms.empty() && !std::ranges::count(options.terms, gradient.term)) continue;
     const GradcheckReport report = gradient.run();
     const bool as_expected = report.passed != gradient.must_fail;
@@ -75,6 +76,7 @@ void add_gradcheck(CLI::App& program) {
       ->check(one_of(terms))
       ->type_name("TERM");
   command->add_flag("--details", options->details, "a row for every input of a term");
+  add_device(*command, options->device);
   add_json(*command, options->json);
   command->footer(kExamples);
   command->callback([options] { run(*options); });

@@ -24,9 +24,16 @@ Examples:
   fenrec replay --golden tests/golden/release.safetensors
   fenrec replay --golden tests/golden/paper.safetensors --json)";
 
-void run(const std::string& golden, bool json) {
-  const recsys::ReplayReport report = recsys::replay(golden);
-  if (json) {
+struct Options {
+  std::string golden;
+  Device device;
+  bool json = false;
+};
+
+void run(const Options& options) {
+  const std::string& golden = options.golden;
+  const recsys::ReplayReport report = recsys::replay(golden, options.device);
+  if (options.json) {
     nlohmann::ordered_json rows = nlohmann::ordered_json::array();
     for (const recsys::ReplayRow& row : report.rows) {
       rows.push_back(
@@ -45,17 +52,14 @@ void run(const std::string& golden, bool json) {
 void add_replay(CLI::App& program) {
   CLI::App* command =
       program.add_subcommand("replay", "recompute a golden file and print the worst differences");
-  struct Options {
-    std::string golden;
-    bool json = false;
-  };
   auto options = std::make_shared<Options>();
   command->add_option("--golden", options->golden, "safetensors file of a reference's numbers")
       ->required()
       ->type_name("FILE");
+  add_device(*command, options->device);
   add_json(*command, options->json);
   command->footer(kExamples);
-  command->callback([options] { run(options->golden, options->json); });
+  command->callback([options] { run(*options); });
 }
 
 }  // namespace fen::apps

@@ -27,17 +27,18 @@ GradcheckRow check_leaf(const std::function<Variable()>& f, const std::string& n
                         const Tensor& gradient, RandomKey key, double step) {
   GradcheckRow worst;
   worst.input = name;
-  const Tensor& point = leaf.value();
+  const Tensor point = leaf.value().flatten();  // a view, on whatever device
   const std::vector<double> analytic =
       (gradient.defined() ? gradient : Tensor::zeros(point.shape(), point.options())).to_vector<double>();
-  double* x = point.numel() ? point.data<double>() : nullptr;
+  const std::vector<double> centres = point.to_vector<double>();
   for (Index entry = 0; entry < point.numel(); ++entry) {
-    const double centre = x[entry], h = step * std::max(1.0, std::abs(centre));
-    x[entry] = centre + h;
+    Tensor x = point.select(0, entry);
+    const double centre = centres[static_cast<std::size_t>(entry)], h = step * std::max(1.0, std::abs(centre));
+    x.fill(centre + h);
     const double above = contracted(f, key);
-    x[entry] = centre - h;
+    x.fill(centre - h);
     const double below = contracted(f, key);
-    x[entry] = centre;
+    x.fill(centre);
     const double numeric = (above - below) / (2 * h), exact = analytic[static_cast<std::size_t>(entry)];
     const double error = std::abs(exact - numeric) / std::max({1.0, std::abs(exact), std::abs(numeric)});
     if (entry == 0 || !(error <= worst.relative_error)) worst = {name, entry, exact, numeric, error};

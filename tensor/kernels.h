@@ -122,7 +122,9 @@ struct Kernels {
                            View y);                   // x (T,D) adds to y (N,D), overwritten; fixed order
   void (&gather)(View x, View indices, View y);       // rows (R,D) by indices (R,K) along the last axis
   void (&scatter_add)(View x, View indices, View y);  // x (R,K) into y (R,D), overwritten
-  bool (&in_range)(View indices, Index limit);        // all 0 <= index < limit
+  // All 0 <= index < limit. A device that would have to wait for the answer may say yes, provided that it
+  // reads and writes nothing by an index out of range, and that the next download throws.
+  bool (&in_range)(View indices, Index limit);
 
   // Random. y contiguous; element i is drawn from word(s) i of the key. See random.h.
   void (&uniform)(RandomKey key, View y);                    // (0, 1)

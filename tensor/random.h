@@ -9,11 +9,7 @@
 #include <numbers>
 #include <utility>
 
-#ifdef __CUDACC__
-#define FEN_HD __host__ __device__
-#else
-#define FEN_HD
-#endif
+#include "tensor/host_device.h"
 
 namespace fen {
 

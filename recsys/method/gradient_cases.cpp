@@ -19,20 +19,20 @@ constexpr Index kBatch = 4, kWidth = 4, kNoise = 5;
 constexpr std::int32_t kItems = 6;
 constexpr int kMaxLen = 4;
 
-Tensor random(const Shape& shape, std::uint64_t stream) {
-  return normal(shape, {2024, stream}, {.dtype = DType::f64}) * 0.8;
+Tensor random(const Shape& shape, std::uint64_t stream, Device device) {
+  return normal(shape, {2024, stream}, {DType::f64, device}) * 0.8;
 }
 
-Tensor indices(const std::vector<std::int32_t>& values) {
-  return Tensor::from(values, {static_cast<Index>(values.size())});
+Tensor indices(const std::vector<std::int32_t>& values, Device device) {
+  return Tensor::from(values, {static_cast<Index>(values.size())}, device);
 }
 
 /// Two samples share a target, so that the false-negative mask has something to hide.
-Tensor targets() { return indices({3, 5, 3, 1}); }
+Tensor targets(Device device) { return indices({3, 5, 3, 1}, device); }
 
-SparseLabels soft_labels() {
-  return {indices({0, 3, 5, 6, 8}), indices({3, 2, 4, 5, 1, 3, 1, 6}),
-          Tensor::from({0.8, 0.15, 0.05, 0.9, 0.1, 1.0, 0.7, 0.3}, {8})};
+SparseLabels soft_labels(Device device) {
+  return {indices({0, 3, 5, 6, 8}, device), indices({3, 2, 4, 5, 1, 3, 1, 6}, device),
+          Tensor::from({0.8, 0.15, 0.05, 0.9, 0.1, 1.0, 0.7, 0.3}, {8}, device)};
 }
 
 ContrastiveOptions constants(Objective objective) {
@@ -41,7 +41,9 @@ ContrastiveOptions constants(Objective objective) {
 
 using Leaves = std::vector<std::pair<std::string, Variable>>;
 
-Variable leaf(const Shape& shape, std::uint64_t stream) { return Variable(random(shape, stream), true); }
+Variable leaf(const Shape& shape, std::uint64_t stream, Device device) {
+  return Variable(random(shape, stream, device), true);
+}
 
 /// L'cl of Z with h⁻ fixed at the Z of now, for the differences.
 std::function<Variable()> frozen_contrastive(const Variable& z, const Tensor& labels, const Tensor& noise,
@@ -50,20 +52,20 @@ std::function<Variable()> frozen_contrastive(const Variable& z, const Tensor& la
   return [=] { return composed::contrastive(z, labels, similarity_to(z, negatives), noise, options); };
 }
 
-GradcheckReport check_contrastive(Objective objective) {
-  const Variable z = leaf({2 * kBatch, kWidth}, 1);
-  const Tensor labels = objective == Objective::paper ? distinct_labels(kBatch, Device::cpu()) : targets();
-  const Tensor noise = random({kNoise, kWidth}, 2);
+GradcheckReport check_contrastive(Objective objective, Device device) {
+  const Variable z = leaf({2 * kBatch, kWidth}, 1, device);
+  const Tensor labels = objective == Objective::paper ? distinct_labels(kBatch, device) : targets(device);
+  const Tensor noise = random({kNoise, kWidth}, 2, device);
   const ContrastiveOptions options = constants(objective);
   return gradcheck([=] { return contrastive(z, labels, noise, options); }, {{"z", z}}, {},
                    frozen_contrastive(z, labels, noise, options));
 }
 
 /// [v; prototype(v)] with the prototypes fixed.
-GradcheckReport check_ficl() {
-  const Variable v = leaf({kBatch, kWidth}, 3);
-  const Prototypes intent = prototypes(v.value(), random({3, kWidth}, 4));
-  const Tensor noise = random({kNoise, kWidth}, 2);
+GradcheckReport check_ficl(Device device) {
+  const Variable v = leaf({kBatch, kWidth}, 3, device);
+  const Prototypes intent = prototypes(v.value(), random({3, kWidth}, 4, device));
+  const Tensor noise = random({kNoise, kWidth}, 2, device);
   const ContrastiveOptions options = constants(Objective::release);
   const auto rows = [=] { return concat({v, Variable(intent.rows)}); };
   const Variable negatives = enduring_negatives(rows().detach(), options.mix_ratio).detach();
@@ -76,6 +78,7 @@ GradcheckReport check_ficl() {
 
 /// A tiny model with a batch, for the encoder and the totals.
 struct Model {
+  Device device;
   SasRec encoder{{.num_items = kItems,
                   .width = kWidth,
                   .heads = 2,
@@ -85,19 +88,20 @@ struct Model {
                   .init_deviation = 0.3},
                  nn::RandomStream::initial(7)};
   PackedBatch inputs, positives;
-  StepLabels labels{soft_labels(), targets()};
-  Tensor noise = random({kNoise, kWidth}, 2), centroids = random({3, kWidth}, 4);
+  StepLabels labels{soft_labels(device), targets(device)};
+  Tensor noise = random({kNoise, kWidth}, 2, device), centroids = random({3, kWidth}, 4, device);
 
-  Model() {
+  explicit Model(Device where) : device(where) {
     encoder.to(DType::f64);
+    encoder.to(device);
     const std::vector<std::vector<std::int32_t>> sequences{{1, 2}, {4, 6, 2, 1}, {5}, {2, 3, 4}, {6, 1, 5}};
     PackedSequences first, second;
     for (Index b = 0; b < kBatch; ++b) {
       first.append(sequences[static_cast<std::size_t>(b)], kMaxLen);
       second.append(sequences[static_cast<std::size_t>(b) + 1], kMaxLen);
     }
-    inputs = to_device(first);
-    positives = to_device(second);
+    inputs = to_device(first, device);
+    positives = to_device(second, device);
   }
 
   /// Dropout is on: its masks are counters, so they stay.
@@ -108,8 +112,8 @@ struct Model {
   }
 };
 
-GradcheckReport check_encoder() {
-  const auto model = std::make_shared<Model>();
+GradcheckReport check_encoder(Device device) {
+  const auto model = std::make_shared<Model>(device);
   return gradcheck([=] { return model->views().h1; }, model->encoder.named_parameters());
 }
 
@@ -117,7 +121,8 @@ GradcheckReport check_encoder() {
 std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
                                            const ObjectiveOptions& options) {
   const bool paper = options.objective == Objective::paper;
-  const Tensor labels = paper ? distinct_labels(kBatch, Device::cpu()) : model->labels.targets;
+  const Device device = model->device;
+  const Tensor labels = paper ? distinct_labels(kBatch, device) : model->labels.targets;
   const Views now = model->views();
   const Tensor noise = ascend_noise(now.h1.value(), now.h2.value(), labels, model->noise);
   const auto negatives = [&](const Variable& u, const Variable& v) {
@@ -144,8 +149,8 @@ std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
   };
 }
 
-GradcheckReport check_total(Objective objective, bool warm_up) {
-  const auto model = std::make_shared<Model>();
+GradcheckReport check_total(Objective objective, bool warm_up, Device device) {
+  const auto model = std::make_shared<Model>(device);
   ObjectiveOptions options;
   options.objective = objective;
   options.contrast = constants(objective);
@@ -163,31 +168,31 @@ GradcheckReport check_total(Objective objective, bool warm_up) {
 
 }  // namespace
 
-std::vector<GradientCase> gradient_cases() {
-  const auto recommendation = [](const SparseLabels& labels) {
-    const Variable h = leaf({kBatch, kWidth}, 5), table = leaf({kItems + 2, kWidth}, 6);
+std::vector<GradientCase> gradient_cases(Device device) {
+  const auto recommendation = [=](const SparseLabels& labels) {
+    const Variable h = leaf({kBatch, kWidth}, 5, device), table = leaf({kItems + 2, kWidth}, 6, device);
     return gradcheck([=] { return nn::linear_cross_entropy(h, table, labels); }, {{"h", h}, {"E", table}});
   };
-  const auto enduring = [](bool stop) {
-    const Variable z = leaf({2 * kBatch, kWidth}, 1);
+  const auto enduring = [=](bool stop) {
+    const Variable z = leaf({2 * kBatch, kWidth}, 1, device);
     const Variable fixed = enduring_negatives(z.detach(), 0.4).detach();
     return gradcheck(
         [=] { return enduring_similarity(z, 0.4); }, {{"z", z}}, {},
         [=] { return stop ? similarity_to(z, fixed) : enduring_similarity_without_stop(z, 0.4); });
   };
-  const auto upweight = [](Objective objective) {
-    const Variable x = leaf({kBatch, kWidth}, 8);
+  const auto upweight = [=](Objective objective) {
+    const Variable x = leaf({kBatch, kWidth}, 8, device);
     return gradcheck([=] { return upweighted(x, constants(objective), 0.2); }, {{"x", x}});
   };
   return {
-      {"encoder", "h = f(S), Sec. 2", check_encoder},
+      {"encoder", "h = f(S), Sec. 2", [=] { return check_encoder(device); }},
       {"rec-hard", "L_rec, hard labels (Eq. 4)",
-       [=] { return recommendation(nn::hard_labels(targets(), DType::f64)); }},
-      {"rec", "L'_rec, soft labels (Eq. 6-8)", [=] { return recommendation(soft_labels()); }},
+       [=] { return recommendation(nn::hard_labels(targets(device), DType::f64)); }},
+      {"rec", "L'_rec, soft labels (Eq. 6-8)", [=] { return recommendation(soft_labels(device)); }},
       {"cl", "L_cl, InfoNCE of the warm-up (Eq. 5)",
-       [] {
-         const Variable z = leaf({2 * kBatch, kWidth}, 1);
-         return gradcheck([=] { return info_nce(z, targets(), 0.9); }, {{"z", z}});
+       [=] {
+         const Variable z = leaf({2 * kBatch, kWidth}, 1, device);
+         return gradcheck([=] { return info_nce(z, targets(device), 0.9); }, {{"z", z}});
        }},
       {"enduring", "z_i SG(h⁻), closed form (Eq. 9-10)", [=] { return enduring(true); }},
       {"enduring-no-stop", "the same against z_i h⁻ without SG: another gradient",
@@ -196,25 +201,28 @@ std::vector<GradientCase> gradient_cases() {
       {"upweighted", "exponents of the release (Eq. 13-15)", [=] { return upweight(Objective::release); }},
       {"upweighted-paper", "exponents of the paper (Eq. 13-15)", [=] { return upweight(Objective::paper); }},
       {"noise", "z_i against ascended noise",
-       [] {
-         const Variable z = leaf({2 * kBatch, kWidth}, 1);
+       [=] {
+         const Variable z = leaf({2 * kBatch, kWidth}, 1, device);
          const Tensor& h = z.value();
-         const Tensor noise = ascend_noise(h.slice(0, 0, kBatch), h.slice(0, kBatch, 2 * kBatch), targets(),
-                                           random({kNoise, kWidth}, 2));
+         const Tensor noise = ascend_noise(h.slice(0, 0, kBatch), h.slice(0, kBatch, 2 * kBatch),
+                                           targets(device), random({kNoise, kWidth}, 2, device));
          return gradcheck(
              [=] { return upweighted(matmul(z, Variable(noise.t())), constants(Objective::release), 0.2); },
              {{"z", z}});
        }},
-      {"cl-paper", "L'_cl of the paper (Eq. 11-15)", [] { return check_contrastive(Objective::paper); }},
+      {"cl-paper", "L'_cl of the paper (Eq. 11-15)",
+       [=] { return check_contrastive(Objective::paper, device); }},
       {"cicl", "CICL: L'_cl of the release, targets as labels",
-       [] { return check_contrastive(Objective::release); }},
-      {"ficl", "FICL: L'_cl with prototypes", check_ficl},
+       [=] { return check_contrastive(Objective::release, device); }},
+      {"ficl", "FICL: L'_cl with prototypes", [=] { return check_ficl(device); }},
       {"total-warmup", "rec + CICL + FICL in the warm-up",
-       [] { return check_total(Objective::release, true); }},
-      {"total-warmup-paper", "Eq. 16 in the warm-up", [] { return check_total(Objective::paper, true); }},
+       [=] { return check_total(Objective::release, true, device); }},
+      {"total-warmup-paper", "Eq. 16 in the warm-up",
+       [=] { return check_total(Objective::paper, true, device); }},
       {"total", "rec + CICL + FICL through the encoder",
-       [] { return check_total(Objective::release, false); }},
-      {"total-paper", "Eq. 16 through the encoder", [] { return check_total(Objective::paper, false); }},
+       [=] { return check_total(Objective::release, false, device); }},
+      {"total-paper", "Eq. 16 through the encoder",
+       [=] { return check_total(Objective::paper, false, device); }},
   };
 }
 

@@ -18,6 +18,7 @@ struct GradientCase {
   bool must_fail = false;  // shows what the gradient is not
 };
 
-std::vector<GradientCase> gradient_cases();
+/// On any device; the cases are the same on each.
+std::vector<GradientCase> gradient_cases(Device device = Device::cpu());
 
 }  // namespace fen::recsys

@@ -17,10 +17,15 @@ namespace {
 
 constexpr const char* kParameterPrefix = "param/";
 
-/// The file, with errors that name it.
+/// The file with its tensors on a device, and with errors that name it.
 class Golden {
  public:
-  explicit Golden(const std::filesystem::path& path) : path_(path), file_(read_safetensors(path)) {}
+  Golden(const std::filesystem::path& path, Device device)
+      : path_(path), device_(device), file_(read_safetensors(path)) {
+    for (auto& [name, tensor] : file_.tensors) tensor = tensor.to(device);
+  }
+
+  Device device() const { return device_; }
 
   const std::map<std::string, Tensor>& tensors() const { return file_.tensors; }
   bool has(const std::string& name) const { return file_.tensors.contains(name); }
@@ -51,6 +56,7 @@ class Golden {
 
  private:
   std::filesystem::path path_;
+  Device device_;
   SafetensorsFile file_;
 };
 
@@ -64,7 +70,7 @@ PackedBatch packed(const Tensor& padded) {
     const auto first = std::find_if(row.begin(), row.end(), [](std::int32_t id) { return id != 0; });
     sequences.append(row.subspan(static_cast<std::size_t>(first - row.begin())), static_cast<int>(width));
   }
-  return to_device(sequences);
+  return to_device(sequences, padded.device());
 }
 
 SparseLabels sparse(const Tensor& dense) {
@@ -80,8 +86,9 @@ SparseLabels sparse(const Tensor& dense) {
     if (i % columns == columns - 1) offsets.push_back(static_cast<std::int32_t>(items.size()));
   }
   const auto size = static_cast<Index>(items.size());
-  return {Tensor::from(offsets, {static_cast<Index>(offsets.size())}), Tensor::from(items, {size}),
-          Tensor::from(kept, {size})};
+  const Device device = dense.device();
+  return {Tensor::from(offsets, {static_cast<Index>(offsets.size())}, device),
+          Tensor::from(items, {size}, device), Tensor::from(kept, {size}, device)};
 }
 
 /// The case of a golden file, and all that can be computed from it.
@@ -101,6 +108,7 @@ class Case {
         labels_{sparse(golden.tensor("input/soft_labels")), golden.tensor("input/target").to(DType::i32)},
         noise_(golden.tensor("input/noise")) {
     encoder_.to(DType::f64);
+    encoder_.to(golden.device());
     nn::StateDict state;
     for (const auto& [name, tensor] : golden.tensors()) {
       if (name.starts_with(kParameterPrefix)) state[name.substr(6)] = tensor;
@@ -145,8 +153,9 @@ class Case {
   }
 
   Tensor ascended(const Views& at) const {
-    const Tensor negatives =
-        options_.objective == Objective::paper ? Tensor::arange(labels_.targets.numel()) : labels_.targets;
+    const Tensor negatives = options_.objective == Objective::paper
+                                 ? Tensor::arange(labels_.targets.numel()).to(golden_.device())
+                                 : labels_.targets;
     return ascend_noise(at.h1.value(), at.h2.value(), negatives, noise_);
   }
 
@@ -164,8 +173,9 @@ class Case {
       const std::vector<Tensor> gradients = grad(value, encoder_.parameters(), {}, /*keep_graph=*/true);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         ours[str(prefix, "/grad/", parameters[i].first)] =
-            gradients[i].defined() ? gradients[i]
-                                   : Tensor::zeros(parameters[i].second.shape(), {.dtype = DType::f64});
+            gradients[i].defined()
+                ? gradients[i]
+                : Tensor::zeros(parameters[i].second.shape(), {DType::f64, golden_.device()});
       }
     }
   }
@@ -182,7 +192,7 @@ class Case {
       now.total.backward();
       adam.step();
     }
-    ours["adam/losses"] = Tensor::from(losses, {steps});
+    ours["adam/losses"] = Tensor::from(losses, {steps}, golden_.device());
     for (const auto& [name, parameter] : encoder_.named_parameters()) {
       ours[str("adam/param_after_", steps, "/", name)] = parameter.value();
     }
@@ -214,8 +224,8 @@ bool exactly_zero_gradient(const std::string& name) { return name.ends_with("att
 
 }  // namespace
 
-ReplayReport replay(const std::filesystem::path& path) {
-  const Golden golden(path);
+ReplayReport replay(const std::filesystem::path& path, Device device) {
+  const Golden golden(path, device);
   const std::map<std::string, Tensor> ours = Case(golden).compute();
   std::map<std::string, double> group_scale;
   for (const auto& [name, tensor] : golden.tensors()) {

@@ -7,6 +7,7 @@
 
 #include <omp.h>
 
+#include "tensor/attention_problem.h"
 #include "tensor/cpu/buffer.h"
 #include "tensor/kernels.h"
 
@@ -47,21 +48,6 @@ class Scratch {
 
  private:
   T* next_;
-};
-
-/// One head of one sequence.
-struct AttentionProblem {
-  Index queries, keys, width;
-  Index first_query, first_key;  // their rows in the packed q and k
-  int head;
-  bool causal;
-
-  /// Query i sees the keys j < visible(i): the queries are the sequence's last positions.
-  Index visible(Index i) const { return causal ? std::clamp<Index>(keys - queries + i + 1, 0, keys) : keys; }
-  /// Key j is seen by the queries i >= first_viewer(j).
-  Index first_viewer(Index j) const {
-    return causal ? std::clamp<Index>(j - (keys - queries), 0, queries) : 0;
-  }
 };
 
 /// What the problems of one call share.

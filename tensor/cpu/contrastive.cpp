@@ -6,27 +6,10 @@
 #include "tensor/cpu/buffer.h"
 #include "tensor/cpu/exp_flushed.h"
 #include "tensor/cpu/kernels_cpu.h"
+#include "tensor/upweight.h"
 
 namespace fen::cpu {
 namespace {
-
-/// An exponent and its derivative by the similarity x, with s = tanh(x / tau_2):
-///   release: (x/tau_1)(s + m)   paper: (x s + m)/tau_1   derivative: (s + [m] + x (1-s²)/tau_2) / tau_1
-template <class T>
-struct Upweight {
-  T inverse_scale, inverse_temperature, inside, outside;  // the margin goes inside or outside the product
-
-  Upweight(const ContrastiveOptions& options, double margin)
-      : inverse_scale(static_cast<T>(1 / options.upweight_scale)),
-        inverse_temperature(static_cast<T>(1 / options.temperature)),
-        inside(static_cast<T>(options.margin_scales ? margin : 0)),
-        outside(static_cast<T>(options.margin_scales ? 0 : margin)) {}
-
-  T exponent(T x, T s) const { return (x * (s + inside) + outside) * inverse_temperature; }
-  T derivative(T x, T s) const {
-    return (s + inside + x * (1 - s * s) * inverse_scale) * inverse_temperature;
-  }
-};
 
 /// One kind of term in the sum of one row: its similarities' exponents, which become weights, and their
 /// derivatives. Those that do not count have kept = 0.
@@ -78,7 +61,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
     const Upweight<T> enduring_rule(options, options.margin_scales ? options.margin : 0);
     const T log_weight = static_cast<T>(std::log(options.enduring_weight));
     const T lambda = static_cast<T>(options.mix_ratio), rest = 1 - lambda;
-    constexpr T kShortest = T(1e-12);  // of D squared; it is lost in f32's rounding long before
+    constexpr T kShortest = T(kShortestPull);
     const Buffer<T> norm(rows);
     for (Index i = 0; i < rows; ++i) norm[i] = std::sqrt(gram.as<T>()[i * rows + i]);
 

@@ -4,51 +4,12 @@
 #include <algorithm>
 #include <array>
 
-#include "tensor/view.h"
+#include "tensor/nest.h"
 
 namespace fen::cpu {
 
 /// Elements a thread should have before another one is worth waking.
 inline constexpr Index kGrain = 16384;
-
-/// N views of one shape as a nest of loops with as few axes as their strides allow. Axis 0 is the innermost.
-template <std::size_t N>
-struct Nest {
-  int rank = 0;
-  Index size[kMaxRank] = {};
-  Index stride[N][kMaxRank] = {};
-
-  explicit Nest(const std::array<View, N>& views) {
-    for (int axis = views[0].rank - 1; axis >= 0; --axis) {
-      if (views[0].size[axis] == 1) continue;
-      if (rank > 0 && mergeable(views, axis)) {
-        size[rank - 1] *= views[0].size[axis];
-        continue;
-      }
-      size[rank] = views[0].size[axis];
-      for (std::size_t i = 0; i < N; ++i) stride[i][rank] = views[i].stride[axis];
-      ++rank;
-    }
-    if (rank == 0) {
-      rank = 1;
-      size[0] = 1;
-    }
-  }
-
-  Index rows() const {
-    Index product = 1;
-    for (int axis = 1; axis < rank; ++axis) product *= size[axis];
-    return product;
-  }
-
- private:
-  bool mergeable(const std::array<View, N>& views, int axis) const {
-    for (std::size_t i = 0; i < N; ++i) {
-      if (views[i].stride[axis] != stride[i][rank - 1] * size[rank - 1]) return false;
-    }
-    return true;
-  }
-};
 
 /// Calls body(offsets, count) for innermost runs; offsets[i] is where the run starts in view i. A run is
 /// split only at multiples of kGrain, so results do not depend on the number of threads.

@@ -31,38 +31,12 @@ struct Min {
   static T combine(T a, T x) { return x < a || x != x ? x : a; }
 };
 
-/// The reduced axes of x, innermost first, as a nest of their own.
-struct Axes {
-  Index size[kMaxRank], stride[kMaxRank];
-  int rank = 0;
-  Index count = 1;
-
-  void add(Index axis_size, Index axis_stride) {
-    if (axis_size == 1) return;
-    if (rank > 0 && axis_stride == stride[rank - 1] * size[rank - 1]) {
-      size[rank - 1] *= axis_size;
-    } else {
-      size[rank] = axis_size;
-      stride[rank++] = axis_stride;
-    }
-    count *= axis_size;
-  }
-  Index offset(Index index) const {
-    Index result = 0;
-    for (int axis = 0; axis < rank; ++axis) {
-      result += index % size[axis] * stride[axis];
-      index /= size[axis];
-    }
-    return result;
-  }
-};
-
 /// Elements of one partial result: partials are combined in order, so the thread count does not show.
 constexpr Index kPiece = 4096;
 
 /// One output: combine x over all reduced axes.
 template <class T, class Op>
-typename Op::Accumulator reduce_one(const T* x, const Axes& reduced, Index first, Index last) {
+typename Op::Accumulator reduce_one(const T* x, const AxisRun& reduced, Index first, Index last) {
   auto total = Op::kInitial;
   const Index width = reduced.rank ? reduced.size[0] : 1, stride = reduced.rank ? reduced.stride[0] : 0;
   while (first < last) {
@@ -89,7 +63,7 @@ double sum_run(const T* row, Index n, Index stride) {
 }
 
 template <>
-double reduce_one<float, Sum<float>>(const float* x, const Axes& reduced, Index first, Index last) {
+double reduce_one<float, Sum<float>>(const float* x, const AxisRun& reduced, Index first, Index last) {
   double total = 0;
   const Index width = reduced.rank ? reduced.size[0] : 1, stride = reduced.rank ? reduced.stride[0] : 0;
   while (first < last) {
@@ -102,7 +76,7 @@ double reduce_one<float, Sum<float>>(const float* x, const Axes& reduced, Index 
 
 /// Many outputs whose innermost kept axis has unit stride in x: add whole rows of x to a row of accumulators.
 template <class T, class Op>
-void reduce_columns(const T* x, const Axes& reduced, Index width, T* y) {
+void reduce_columns(const T* x, const AxisRun& reduced, Index width, T* y) {
   using Accumulator = typename Op::Accumulator;
   const Index pieces = std::max<Index>(1, std::min<Index>(16, reduced.count * width / kGrain));
   std::vector<Accumulator> partial(static_cast<std::size_t>(pieces * width), Op::kInitial);
@@ -125,7 +99,7 @@ void reduce_columns(const T* x, const Axes& reduced, Index width, T* y) {
 
 template <class T, class Op>
 void reduce_with(View x, View y) {
-  Axes kept, reduced;
+  AxisRun kept, reduced;
   for (int axis = x.rank - 1; axis >= 0; --axis) {
     (y.size[axis] == x.size[axis] ? kept : reduced).add(x.size[axis], x.stride[axis]);
   }

@@ -1,33 +1,14 @@
 #include <algorithm>
-#include <bit>
 #include <compare>
 #include <limits>
-#include <type_traits>
 #include <vector>
 
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/map.h"
+#include "tensor/sort_key.h"
 
 namespace fen::cpu {
 namespace {
-
-template <class T>
-using Key = std::conditional_t<sizeof(T) == 8, std::uint64_t, std::uint32_t>;
-
-/// An unsigned number in the order of x: a float's bits grow with it, once the sign is taken care of. -0
-/// equals 0, and every NaN is the largest. Integers spare the comparison its special cases.
-template <class T>
-Key<T> sort_key(T x) {
-  using K = Key<T>;
-  constexpr K kSign = K(1) << (8 * sizeof(T) - 1);
-  if constexpr (std::is_floating_point_v<T>) {
-    if (x != x) return std::numeric_limits<K>::max();
-    const K bits = std::bit_cast<K>(x + T(0));
-    return bits & kSign ? ~bits : bits | kSign;
-  } else {
-    return static_cast<K>(x) ^ kSign;
-  }
-}
 
 /// An element's place in the order. The index makes it a total one, so that any sort is a stable one.
 template <class K>
@@ -43,7 +24,7 @@ void for_each_row(View x, View values, View order, const Body& body) {
   const Index rows = x.size[0], width = x.size[1], kept = values.size[1];
 #pragma omp parallel if (rows > 1 && rows * width > kGrain / 4)
   {
-    std::vector<Ranked<Key<T>>> ranked;
+    std::vector<Ranked<SortKey<T>>> ranked;
 #pragma omp for schedule(static)
     for (Index r = 0; r < rows; ++r) {
       const T* in = x.as<T>() + r * width;
@@ -63,7 +44,7 @@ void sort(View x, bool descending, View values, View order) {
   dispatch_numeric("sort", x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const auto width = static_cast<std::int32_t>(x.size[1]);
-    const Key<T> flip = descending ? std::numeric_limits<Key<T>>::max() : 0;
+    const SortKey<T> flip = descending ? std::numeric_limits<SortKey<T>>::max() : 0;
     for_each_row<T>(x, values, order, [=](const T* in, auto& ranked) {
       ranked.clear();
       for (std::int32_t i = 0; i < width; ++i) ranked.push_back({sort_key(in[i]) ^ flip, i});
@@ -80,10 +61,10 @@ void topk(View x, View values, View order) {
     if (kept == 0) return;
     for_each_row<T>(x, values, order, [=](const T* in, auto& best) {
       best.clear();
-      for (std::int32_t i = 0; i < kept; ++i) best.push_back({static_cast<Key<T>>(~sort_key(in[i])), i});
+      for (std::int32_t i = 0; i < kept; ++i) best.push_back({static_cast<SortKey<T>>(~sort_key(in[i])), i});
       std::make_heap(best.begin(), best.end());
       for (std::int32_t i = kept; i < width; ++i) {
-        const auto key = static_cast<Key<T>>(~sort_key(in[i]));
+        const auto key = static_cast<SortKey<T>>(~sort_key(in[i]));
         if (key >= best.front().key) continue;  // of equals the first stays
         std::pop_heap(best.begin(), best.end());
         best.back() = {key, i};

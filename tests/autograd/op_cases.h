@@ -21,6 +21,16 @@ struct OpCase {
   std::string op() const { return name.substr(0, name.find(':')); }
 };
 
+/// x where the case's input is, and in its dtype: cases run on every device, in f64 and f32.
+inline Tensor like(const Variable& input, const Tensor& x) {
+  const Tensor there = x.to(input.value().device());
+  return is_floating(x.dtype()) ? there.to(input.dtype()) : there;
+}
+
+inline SparseLabels like(const Variable& input, const SparseLabels& labels) {
+  return {like(input, labels.offsets), like(input, labels.items), like(input, labels.weights)};
+}
+
 std::vector<OpCase> elementwise_cases();
 std::vector<OpCase> layout_cases();
 std::vector<OpCase> reduce_cases();

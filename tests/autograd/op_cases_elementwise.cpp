@@ -82,7 +82,9 @@ std::vector<OpCase> elementwise_cases() {
   cases.push_back({"add: one variable twice", [](const Inputs& in) { return in[0] + in[0] * in[0]; }, {x}});
 
   const Tensor condition = Tensor::from(std::vector<bool>{true, false, true}, {3});
-  const Function choose = [condition](const Inputs& in) { return where(condition, in[0], in[1]); };
+  const Function choose = [condition](const Inputs& in) {
+    return where(like(in[0], condition), in[0], in[1]);
+  };
   cases.push_back({"where", choose, {x, y}});
   cases.push_back(
       {"where: condition (3), (2,1) or a scalar", choose, {x.slice(1, 0, 1), y.select(0, 0).select(0, 0)}});

@@ -10,23 +10,28 @@ void add_attention(std::vector<OpCase>& cases, const std::string& name, const Te
                    const Tensor& key_offsets, const AttentionOptions& options) {
   const auto rows = [](const Tensor& offsets) { return static_cast<Index>(list(offsets).back()); };
   const Index queries = rows(query_offsets), keys = rows(key_offsets);
-  cases.push_back(
-      {"attention: " + name,
-       [=](const Inputs& in) { return attention(in[0], in[1], in[2], query_offsets, key_offsets, options); },
-       {random({queries, 4}, 1), random({keys, 4}, 2), random({keys, 4}, 3)}});
+  cases.push_back({"attention: " + name,
+                   [=](const Inputs& in) {
+                     return attention(in[0], in[1], in[2], like(in[0], query_offsets),
+                                      like(in[0], key_offsets), options);
+                   },
+                   {random({queries, 4}, 1), random({keys, 4}, 2), random({keys, 4}, 3)}});
 }
 
 /// The differences leave h⁻ where it is at z: it stands behind a stop-gradient.
 void add_contrastive(std::vector<OpCase>& cases, const std::string& name, const Tensor& z,
                      const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options) {
   const Variable fixed = recsys::enduring_negatives(Variable(z), options.mix_ratio);
-  cases.push_back({"contrastive: " + name,
-                   [=](const Inputs& in) { return contrastive(in[0], labels, noise, options); },
-                   {z},
-                   [=](const Inputs& in) {
-                     return recsys::composed::contrastive(in[0], labels, recsys::similarity_to(in[0], fixed),
-                                                          noise, options);
-                   }});
+  cases.push_back(
+      {"contrastive: " + name,
+       [=](const Inputs& in) { return contrastive(in[0], like(in[0], labels), like(in[0], noise), options); },
+       {z},
+       [=](const Inputs& in) {
+         const Variable negatives(like(in[0], fixed.value()));
+         return recsys::composed::contrastive(in[0], like(in[0], labels),
+                                              recsys::similarity_to(in[0], negatives), like(in[0], noise),
+                                              options);
+       }});
 }
 
 }  // namespace
@@ -88,7 +93,7 @@ std::vector<OpCase> fused_cases() {
   add_attention(cases, "no sequences", i32({0}), i32({0}), {2, 0.6, true, 0, {}});
 
   const auto entropy = [](const SparseLabels& labels) {
-    return [labels](const Inputs& in) { return softmax_cross_entropy(in[0], labels); };
+    return [labels](const Inputs& in) { return softmax_cross_entropy(in[0], like(in[0], labels)); };
   };
   cases.push_back(
       {"softmax_cross_entropy", entropy({i32({0, 2, 3, 3}), i32({1, 3, 0}), f64({0.7, 0.3, 1.5})}), {x}});
@@ -99,7 +104,8 @@ std::vector<OpCase> fused_cases() {
       {"softmax_cross_entropy: no rows", entropy({i32({0}), i32({}), f64({})}), {x.slice(0, 0, 0)}});
 
   const auto linear_entropy = [](const SparseLabels& labels, Index most_held = kMostHeldElements) {
-    return [=](const Inputs& in) { return linear_cross_entropy(in[0], in[1], labels, most_held); };
+    return
+        [=](const Inputs& in) { return linear_cross_entropy(in[0], in[1], like(in[0], labels), most_held); };
   };
   const SparseLabels soft{i32({0, 2, 3, 3}), i32({1, 3, 1}), f64({0.7, 0.3, 1.5})};
   const Tensor table = random({5, 4}, 11);

@@ -33,8 +33,9 @@ std::vector<OpCase> indexing_cases() {
 
   const Tensor rows = random({4, 3}, 9), indices = i32({1, 1, 3, 0});
   const auto add_rows = [&](const std::string& name, const Tensor& at) {
-    cases.push_back(
-        {"gather_rows" + name, [at](const Inputs& in) { return gather_rows(in[0], at); }, {rows}});
+    cases.push_back({"gather_rows" + name,
+                     [at](const Inputs& in) { return gather_rows(in[0], like(in[0], at)); },
+                     {rows}});
   };
   add_rows("", indices);
   add_rows(": indices (2,2)", indices.reshape({2, 2}));
@@ -42,8 +43,9 @@ std::vector<OpCase> indexing_cases() {
   add_rows(": no indices", i32({}));
   add_rows(": indices (2,0)", i32({}).reshape({2, 0}));
   const auto add_scatter = [&](const std::string& name, const Tensor& x, const Tensor& at) {
-    cases.push_back(
-        {"scatter_add_rows" + name, [at](const Inputs& in) { return scatter_add_rows(in[0], at, 5); }, {x}});
+    cases.push_back({"scatter_add_rows" + name,
+                     [at](const Inputs& in) { return scatter_add_rows(in[0], like(in[0], at), 5); },
+                     {x}});
   };
   add_scatter("", rows, indices);
   add_scatter(": no rows", rows.slice(0, 0, 0), i32({}));
@@ -52,18 +54,20 @@ std::vector<OpCase> indexing_cases() {
   const Tensor places = i32({1, 0, 0, 1, 1, 1, 0, 1, 1, 0, 0, 0}).reshape({2, 3, 2});
   for (const int axis : {0, 1, -1}) {
     const std::string at = str(": axis ", axis);
-    cases.push_back({"gather" + at, [=](const Inputs& in) { return gather(in[0], places, axis); }, {cube}});
     cases.push_back(
-        {"scatter_add" + at, [=](const Inputs& in) { return scatter_add(in[0], places, 4, axis); }, {cube}});
+        {"gather" + at, [=](const Inputs& in) { return gather(in[0], like(in[0], places), axis); }, {cube}});
+    cases.push_back({"scatter_add" + at,
+                     [=](const Inputs& in) { return scatter_add(in[0], like(in[0], places), 4, axis); },
+                     {cube}});
   }
   cases.push_back({"gather: more places than entries",
                    [](const Inputs& in) {
-                     return gather(in[0], i32({2, 2, 0, 1, 2, 1, 1, 0}).reshape({2, 4}));
+                     return gather(in[0], like(in[0], i32({2, 2, 0, 1, 2, 1, 1, 0}).reshape({2, 4})));
                    },
                    {random({2, 3}, 11)}});
   cases.push_back({"gather: no places",
                    [](const Inputs& in) {
-                     return gather(in[0], i32({}).reshape({2, 0}));
+                     return gather(in[0], like(in[0], i32({}).reshape({2, 0})));
                    },
                    {random({2, 3}, 11)}});
   return cases;
