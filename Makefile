@@ -1,12 +1,14 @@
 # The front door. Every target sets up what it needs.
 BUILD  ?= build
 PYTHON := .venv/bin/python
+TORCH  := .venv-bench/bin/python
+FEN_DATA ?= ../shared/data
 SOURCES = $(shell git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 PACKAGES = $(shell grep -v '^\#' .ci/packages)
 MISSING = $(shell for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-.PHONY: all setup build demo test asan cuda cuda-host cuda-host-asan cuda-host-tsan planted-bugs bench format lint clean
+.PHONY: all setup build demo test asan cuda cuda-host cuda-host-asan cuda-host-tsan planted-bugs bench against-torch format lint clean
 all: build
 
 setup:  ## install missing Debian packages, and Python's safetensors for the tests
@@ -49,6 +51,13 @@ planted-bugs: cuda-host  ## bugs planted into the CUDA kernels, which the tests 
 bench: build
 	cmake --build $(BUILD) --target fen_bench
 	$(BUILD)/bench/fen_bench
+
+against-torch: setup  ## a training step on FEN_DATA/Beauty.txt beside the same step in PyTorch 2; more options: ARGS
+	cmake --preset release -B $(BUILD) $(CMAKE_FLAGS)
+	cmake --build $(BUILD) --target fenrec fen_steps
+	@[ -x $(TORCH) ] || python3 -m venv .venv-bench
+	@$(TORCH) -c 'import torch, numpy, safetensors' 2>/dev/null || $(TORCH) -m pip install -q -r bench/requirements.txt
+	$(TORCH) bench/against_torch.py --build $(BUILD) --data $(FEN_DATA)/Beauty.txt $(ARGS)
 
 format:
 	clang-format -i $(SOURCES)

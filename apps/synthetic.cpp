@@ -69,6 +69,7 @@ void add_synthetic(CLI::App& program) {
   option("--users", data.users, "users");
   option("--items", data.items, "catalogue size");
   option("--intents", data.intents, "intents the catalogue is parted into");
+  option("--window", data.window, "items a user looks at");
   option("--mean-length", data.mean_length, "mean events a user");
   option("--shortest-length", data.shortest_length, "fewest events a user");
   option("--switch-intent", data.switch_intent, "probability of another intent, a step");

@@ -1,12 +1,11 @@
 // The jobs a user waits for, on Beauty: a step in the warm-up and after it, the clustering, the test, the
 // start. FEN_DATA names the folder of the data; without Beauty.txt there, these benchmarks say that they were
 // skipped.
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <numeric>
 
 #include <benchmark/benchmark.h>
-#include <sys/resource.h>
 
 #include "bench/machine.h"
 #include "recsys/eval/ranking.h"
@@ -37,25 +36,7 @@ struct Job {
   Dataset dataset = Dataset::read(beauty());
   BatchBuilder builder{dataset, training_samples(dataset), batch_options(config)};
   Learner learner{dataset.num_items(), config};
-
-  Tensor encode_all() {
-    std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
-    std::iota(all.begin(), all.end(), 0);
-    std::vector<Tensor> parts;
-    constexpr std::size_t kBlock = 2048;
-    for (std::size_t i = 0; i < all.size(); i += kBlock) {
-      parts.push_back(
-          learner.encode(builder.inputs(std::span(all).subspan(i, std::min(kBlock, all.size() - i)))));
-    }
-    return concat(parts);
-  }
 };
-
-double peak_megabytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
 
 /// GEMM work of a step: what no fusing can take away.
 double step_gflop(double tokens, double batch, double items, double width) {
@@ -99,10 +80,81 @@ void training_step(State& state, int epoch) {
 BENCHMARK_CAPTURE(training_step, warm_up, 0)->Unit(benchmark::kMillisecond)->MinTime(3)->UseRealTime();
 BENCHMARK_CAPTURE(training_step, enduring, 20)->Unit(benchmark::kMillisecond)->MinTime(3)->UseRealTime();
 
+/// A step taken apart. Each counter is that phase's share in ms; the time is their sum and what lies between.
+void step_by_phase(State& state, int epoch) {
+  if (!available(state)) return;
+  Job job;
+  const Tensor centroids = normal({job.config.clusters, job.config.width}, {1, 1});
+  const auto order = epoch_order(job.builder.num_samples(), 1, 0);
+  RandomSequence positives({1, 2});
+  SasRec& encoder = job.learner.encoder();
+  const ObjectiveOptions objective = objective_options(job.config);
+  constexpr const char* kPhases[] = {"data", "encode", "output_layer", "contrast", "backward", "optimizer"};
+  double total_ms[std::size(kPhases)] = {};
+  std::size_t phase = 0;
+  const auto timed = [&](const auto& work) {
+    const auto start = std::chrono::steady_clock::now();
+    auto result = work();
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start;
+    total_ms[phase++] += took.count();
+    return result;
+  };
+  std::uint64_t step = 0;
+  const auto run = [&] {
+    nn::RandomStream random(1, step);
+    phase = 0;
+    struct Inputs {
+      PackedBatch passes;
+      StepLabels labels;
+    };
+    const Inputs in = timed([&] {
+      const auto chosen = job.builder.slice(order, static_cast<std::int32_t>(step % 500));
+      const TrainingBatch batch = job.builder.build(chosen, positives);
+      const PackedSequences* passes[] = {&batch.inputs, &batch.inputs, &batch.positives};
+      return Inputs{to_device(join(passes)), step_labels(batch)};
+    });
+    const Index size = in.labels.targets.size(0);
+    const Views views = timed([&] {
+      const Variable h = encoder.forward(in.passes, random);
+      return Views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
+    });
+    timed([&] { return recommendation_loss(encoder, views.h0, in.labels); });
+    const Variable total = timed([&] {
+      Tensor noise;
+      if (epoch >= job.config.warmup_epochs) {
+        const double rows = static_cast<double>(size) * job.config.noise_portion;
+        noise = normal({static_cast<Index>(rows), job.config.width}, random.next());
+      }
+      return contrastive_objective(encoder, views, in.labels, noise, centroids, objective).total;
+    });
+    timed([&] {
+      job.learner.optimizer().zero_grad();
+      total.backward();
+      return 0;
+    });
+    timed([&] {
+      job.learner.optimizer().step();
+      return 0;
+    });
+    ++step;
+  };
+  for (int i = 0; i < 5; ++i) run();
+  std::ranges::fill(total_ms, 0);
+  const std::uint64_t first = step;
+  for (auto _ : state) run();
+  total_ms[3] -= total_ms[2];  // the objective has the output layer in it again
+  for (std::size_t i = 0; i < std::size(kPhases); ++i)
+    state.counters[kPhases[i]] = total_ms[i] / static_cast<double>(step - first);
+}
+BENCHMARK_CAPTURE(step_by_phase, warm_up, 0)->Unit(benchmark::kMillisecond)->MinTime(2)->UseRealTime();
+BENCHMARK_CAPTURE(step_by_phase, enduring, 20)->Unit(benchmark::kMillisecond)->MinTime(2)->UseRealTime();
+
 void clustering(State& state) {
   if (!available(state)) return;
   Job job;
-  for (auto _ : state) benchmark::DoNotOptimize(kmeans(job.encode_all(), {.clusters = job.config.clusters}));
+  for (auto _ : state)
+    benchmark::DoNotOptimize(
+        kmeans(encode_samples(job.learner, job.builder), {.clusters = job.config.clusters}));
   state.counters["samples"] = job.builder.num_samples();
   state.counters["peak_MB"] = peak_megabytes();
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <sys/resource.h>
+
 #include "tensor/ops.h"
 
 namespace fen::bench {
@@ -31,6 +33,12 @@ MachinePeak measure() {
 }
 
 }  // namespace
+
+double peak_megabytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
 
 const MachinePeak& machine_peak() {
   static const MachinePeak peak = measure();

@@ -11,4 +11,7 @@ struct MachinePeak {
 /// Measured once, at the first call.
 const MachinePeak& machine_peak();
 
+/// The most memory this process has had, in MiB.
+double peak_megabytes();
+
 }  // namespace fen::bench

@@ -78,6 +78,10 @@ PackedSequences pack_inputs(const Dataset& dataset, Split split, std::int32_t fi
 /// streams.
 inline constexpr std::uint64_t kEpochOrderStream = 0x6F72646572000000ull;
 
+/// The positives of epoch e are drawn by stream kPositiveStream + e of the run's seed: "posit" in its upper
+/// bytes.
+inline constexpr std::uint64_t kPositiveStream = 0x706F736974000000ull;
+
 /// A permutation of 0 … num_samples-1, a pure function of the seed and the epoch.
 std::vector<std::int32_t> epoch_order(std::int32_t num_samples, std::uint64_t seed, std::int64_t epoch);
 

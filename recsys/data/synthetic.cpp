@@ -12,16 +12,17 @@
 namespace fen::recsys {
 namespace {
 
-constexpr double kStepAhead[] = {0.50, 0.30, 0.20};  // probability of one, two, three items ahead
-constexpr double kRelatedIntent = 0.8;               // of the switches; the rest go anywhere
-constexpr int kPatience = 100;                       // draws of taken items before the next free one is taken
-constexpr std::int32_t kFewestRingItems = 4;         // so that three ahead is another item
+constexpr std::int32_t kFewestRingItems = 4;
+constexpr std::int32_t kMostSteps = 2;  // the window moves 0 … 2 items an event, as likely each
+constexpr double kRelatedIntent = 0.8;  // of the switches; the rest go anywhere
+constexpr int kPatience = 100;          // draws of taken items before the next free one is taken
 
 void check_options(const SyntheticOptions& o) {
   check(o.users >= 1, "[synthetic] users is ", o.users, "; it must be at least 1");
   check(o.intents >= 1, "[synthetic] intents is ", o.intents, "; it must be at least 1");
   check(o.items / o.intents >= kFewestRingItems, "[synthetic] ", o.items, " items in ", o.intents,
         " intents; an intent needs ", kFewestRingItems, " items at least");
+  check(o.window >= 1, "[synthetic] window is ", o.window, "; it must be at least 1 item");
   check(o.shortest_length >= 3, "[synthetic] shortest_length is ", o.shortest_length,
         "; leave-one-out needs 3 events");
   check(o.mean_length >= o.shortest_length && o.mean_length <= o.items / 4.0, "[synthetic] mean_length is ",
@@ -60,6 +61,7 @@ class Catalogue {
   explicit Catalogue(const SyntheticOptions& options)
       : intents_(options.intents),
         ring_(options.items / options.intents),
+        window_(std::min(options.window, ring_)),
         intent_(intents_, options.zipf_exponent),
         entry_(ring_, options.zipf_exponent),
         popular_(intents_ * ring_, options.zipf_exponent),
@@ -83,10 +85,13 @@ class Catalogue {
     return enter((slot / ring_ + step) % intents_, random);
   }
 
-  std::int32_t walk_on(std::int32_t slot, RandomSequence& random) const {
-    const double point = random.uniform();
-    const std::int32_t step = point < kStepAhead[0] ? 1 : point < kStepAhead[0] + kStepAhead[1] ? 2 : 3;
-    return slot / ring_ * ring_ + (slot % ring_ + step) % ring_;
+  /// The window's first slot, some steps ahead.
+  std::int32_t move_on(std::int32_t place, RandomSequence& random) const {
+    return ahead(place, static_cast<std::int32_t>(random.below(kMostSteps + 1)));
+  }
+
+  std::int32_t in_window(std::int32_t place, RandomSequence& random) const {
+    return ahead(place, static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(window_))));
   }
 
   std::int32_t popular(RandomSequence& random) const {
@@ -94,11 +99,15 @@ class Catalogue {
   }
 
  private:
+  std::int32_t ahead(std::int32_t slot, std::int32_t steps) const {
+    return slot / ring_ * ring_ + (slot % ring_ + steps) % ring_;
+  }
+
   std::int32_t enter(std::int32_t intent, RandomSequence& random) const {
     return intent * ring_ + entry_.draw(random);
   }
 
-  std::int32_t intents_, ring_;
+  std::int32_t intents_, ring_, window_;
   Zipf intent_, entry_, popular_;
   std::vector<std::int32_t> numbering_, by_popularity_;
 };
@@ -116,8 +125,8 @@ std::vector<std::int32_t> draw_user(const Catalogue& catalogue, const SyntheticO
   const auto length = static_cast<std::size_t>(draw_length(options, catalogue.slots(), random));
   std::vector<std::int32_t> events;
   std::vector<bool> taken(static_cast<std::size_t>(catalogue.slots()));
-  std::int32_t place = catalogue.enter_any(random);  // in the hidden order; a popular item does not move it
-  std::int32_t slot = place;
+  std::int32_t place = catalogue.enter_any(random);  // of the window; a popular item does not move it
+  std::int32_t slot = catalogue.in_window(place, random);
   int refused = 0;  // a user who never switches has no way out of a ring bought empty
   while (events.size() < length) {
     while (refused > kPatience && taken[static_cast<std::size_t>(slot)])
@@ -135,7 +144,8 @@ std::vector<std::int32_t> draw_user(const Catalogue& catalogue, const SyntheticO
       continue;
     }
     const bool leaves = point < options.take_popular + options.switch_intent;
-    slot = place = leaves ? catalogue.switch_from(place, random) : catalogue.walk_on(place, random);
+    place = leaves ? catalogue.switch_from(place, random) : catalogue.move_on(place, random);
+    slot = catalogue.in_window(place, random);
   }
   return events;
 }

@@ -6,16 +6,18 @@
 
 namespace fen::recsys {
 
-/// The catalogue is parted into `intents` equal rings of items in a hidden order. A user walks along one
-/// ring, one, two or three items ahead at a time; now and then the user switches, mostly to a neighbouring
-/// intent, or takes a popular item from anywhere. Intents, entries into a ring and popular items follow
-/// Zipf's law. So the next item is predictable from the last few, the events after it are plausible next
-/// items too, and counting popularity alone predicts little. No user has an item twice. The default makes
-/// about 20000 training samples.
+/// The catalogue is parted into `intents` equal rings of items in a hidden order. A user looks at a window of
+/// one ring, takes any of its items, and the window moves on by an item or so; now and then the user
+/// switches, mostly to a neighbouring intent, or takes a popular item from anywhere. Intents, entries into a
+/// ring and popular items follow Zipf's law. So the last few items tell the window but not which of its items
+/// is next: the events after the next one are about as likely next, which is what soft labels live on, and
+/// counting popularity alone predicts little. No user has an item twice. The default makes about 20000
+/// training samples.
 struct SyntheticOptions {
   std::int32_t users = 2500;
-  std::int32_t items = 600;
+  std::int32_t items = 1000;
   std::int32_t intents = 20;
+  std::int32_t window = 10;   // items, or all of a smaller ring
   double mean_length = 11.0;  // events a user, geometric above shortest_length
   std::int32_t shortest_length = 5;
   double switch_intent = 0.15;  // probability a step

@@ -12,8 +12,10 @@
 namespace fen::recsys {
 namespace {
 
-/// 256 users' scores of 20000 items are 20 MiB: a block that the host's allocator keeps and hands out again.
+/// 256 users' scores of 32768 items are 32 MiB: what a last-level cache may hold. A smaller catalogue is one
+/// tile.
 constexpr std::int32_t kUsersAtATime = 256;
+constexpr Index kItemsAtATime = 32768;
 
 /// How a run of scores compares with a threshold. NaNs are what is left of the run's length.
 struct Counts {
@@ -34,37 +36,45 @@ Counts compare_run(const T* scores, Index n, T threshold) {
   return {greater, equal, less};
 }
 
-struct RowRanks {
-  Index strict, release;
-  bool nan;
+/// What a row's tiles have told so far.
+struct RowRank {
+  Index strict = 0, release = 0;
+  Index compared = 0;  // with a number; NaNs are what is missing at the end
+};
+
+struct Row {
+  std::int32_t target;
+  std::span<const std::int32_t> seen;  // ascending
+  bool target_seen;
 };
 
 // One threshold serves both protocols: an unseen target has its own score in both, and a seen one needs none
-// in strict. So the plain row is counted once, and then the few scores that a protocol replaces are taken out
-// or put in.
+// in strict. So a plain tile is counted once, and then the few scores that a protocol replaces are taken out
+// or put in. The tile holds items first … first + count - 1 of `width`.
 template <class T>
-RowRanks rank_row(const T* scores, Index width, std::int32_t target, std::span<const std::int32_t> seen) {
-  const bool target_seen = std::find(seen.begin(), seen.end(), target) != seen.end();
-  const T threshold = target_seen ? T(0) : scores[target];
-  const Counts before = compare_run(scores, target, threshold);
-  const Counts after = compare_run(scores + target + 1, width - target - 1, threshold);
-  const Index compared =
-      before.greater + before.equal + before.less + after.greater + after.equal + after.less;
-  const bool nan = compared != width - 1 || threshold != threshold || scores[target] != scores[target];
+void count_tile(const T* scores, Index first, Index count, Index width, const Row& row, T threshold,
+                RowRank& rank) {
+  const Index at = std::clamp<Index>(row.target - first, -1, count);  // outside the tile: before or behind it
+  const Counts before = compare_run(scores, std::max<Index>(at, 0), threshold);
+  const Counts after =
+      compare_run(scores + std::min(at + 1, count), std::max<Index>(count - at - 1, 0), threshold);
+  rank.compared += before.greater + before.equal + before.less + after.greater + after.equal + after.less;
+  if (at >= 0 && at < count && !std::isnan(scores[at])) ++rank.compared;
 
-  Index release = before.greater + before.equal + after.greater;
-  for (const std::int32_t item : seen) {
-    if (item == target) continue;
-    const auto ahead = [&](T score) { return score > threshold || (score == threshold && item < target); };
-    release += ahead(T(0)) - ahead(scores[item]);
+  rank.release += before.greater + before.equal + after.greater;
+  rank.strict += before.greater + before.equal + after.greater + after.equal;
+  if (first == 0) rank.strict -= scores[0] >= threshold;                      // pad
+  if (first + count == width) rank.strict -= scores[count - 1] >= threshold;  // mask token
+  const auto seen_end = std::lower_bound(row.seen.begin(), row.seen.end(), first + count);
+  for (auto item = std::lower_bound(row.seen.begin(), row.seen.end(), first); item != seen_end; ++item) {
+    if (*item == row.target) continue;
+    const auto ahead = [&](T score) {
+      return score > threshold || (score == threshold && *item < row.target);
+    };
+    const T score = scores[*item - first];
+    rank.release += ahead(T(0)) - ahead(score);
+    rank.strict -= score >= threshold;
   }
-
-  // Behind a target of -inf stands nothing.
-  if (target_seen || threshold == -std::numeric_limits<T>::infinity()) return {width - 1, release, nan};
-  Index strict = before.greater + before.equal + after.greater + after.equal;
-  strict -= (scores[0] >= threshold) + (scores[width - 1] >= threshold);
-  for (const std::int32_t item : seen) strict -= scores[item] >= threshold;
-  return {strict, release, nan};
 }
 
 void check_item(std::int32_t item, const char* what, Index width) {
@@ -105,38 +115,72 @@ ProtocolMetrics metrics(const ProtocolRanks& ranks) {
   return {metrics(ranks.strict), metrics(ranks.release)};
 }
 
-ProtocolRanks rank_rows(const Tensor& scores, std::span<const std::int32_t> targets, const SeenItems& seen) {
-  check(scores.rank() == 2 && scores.size(1) >= 3, "[ranking] scores have shape ", scores.shape(),
-        ", expected (B,N+2) with N >= 1");
-  const Index rows = scores.size(0), width = scores.size(1), stride = scores.strides()[0];
-  check(std::ssize(targets) == rows && std::ssize(seen.offsets) == rows + 1, "[ranking] ", rows,
-        " score rows, ", targets.size(), " targets and ", seen.offsets.size() - 1,
-        " rows of seen items; give as many of each");
-  check(scores.device().is_cpu() && (scores.strides()[1] == 1 || rows == 0), "[ranking] scores lie on ",
-        scores.device(), " with stride ", scores.strides()[1],
-        " in a row; use .to(Device::cpu()).contiguous()");
+ProtocolRanks rank_tiles(Index width, Index items_at_a_time, const ScoreTile& tile,
+                         const Tensor& target_scores, std::span<const std::int32_t> targets,
+                         const SeenItems& seen) {
+  const Index rows = std::ssize(targets);
+  check(width >= 3 && target_scores.shape() == Shape{rows} && std::ssize(seen.offsets) == rows + 1,
+        "[ranking] ", target_scores.shape(), " target scores, ", rows, " targets and ",
+        seen.offsets.size() - 1, " rows of seen items over ", width, " scores; give as many of each");
   for (const std::int32_t target : targets) check_item(target, "target", width);
   for (const std::int32_t item : seen.items) check_item(item, "seen item", width);
 
-  ProtocolRanks ranks{std::vector<std::int64_t>(targets.size()), std::vector<std::int64_t>(targets.size())};
-  Index first_nan = rows;
-  dispatch_floating("ranking", scores.dtype(), [&](auto tag) {
+  std::vector<RowRank> ranks(targets.size());
+  dispatch_floating("ranking", target_scores.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* data = scores.data<T>();
-#pragma omp parallel for schedule(static) reduction(min : first_nan)
-    for (Index b = 0; b < rows; ++b) {
-      const auto row = static_cast<std::size_t>(b);
-      const std::span seen_row(seen.items.data() + seen.offsets[row],
-                               seen.items.data() + seen.offsets[row + 1]);
-      const RowRanks result = rank_row(data + b * stride, width, targets[row], seen_row);
-      ranks.strict[row] = result.strict;
-      ranks.release[row] = result.release;
-      if (result.nan) first_nan = std::min(first_nan, b);
+    const std::vector<T> own = target_scores.to_vector<T>();
+    for (Index first = 0; first < width; first += items_at_a_time) {
+      const Index count = std::min(items_at_a_time, width - first);
+      const Tensor scores = tile(first, count);
+      check(scores.shape() == Shape{rows, count} && scores.dtype() == target_scores.dtype(),
+            "[ranking] a tile of scores is ", scores.dtype(), " ", scores.shape(), ", expected ",
+            target_scores.dtype(), " ", Shape{rows, count});
+      check(scores.device().is_cpu() && (scores.strides()[1] == 1 || rows == 0), "[ranking] scores lie on ",
+            scores.device(), " with stride ", scores.strides()[1],
+            " in a row; use .to(Device::cpu()).contiguous()");
+      const T* data = scores.data<T>();
+      const Index stride = scores.strides()[0];
+#pragma omp parallel for schedule(static)
+      for (Index b = 0; b < rows; ++b) {
+        const auto at = static_cast<std::size_t>(b);
+        const std::span row_seen(seen.items.data() + seen.offsets[at],
+                                 seen.items.data() + seen.offsets[at + 1]);
+        const Row row{targets[at], row_seen,
+                      std::binary_search(row_seen.begin(), row_seen.end(), targets[at])};
+        count_tile(data + b * stride, first, count, width, row, row.target_seen ? T(0) : own[at], ranks[at]);
+      }
+    }
+    for (std::size_t b = 0; b < ranks.size(); ++b) {
+      check(ranks[b].compared == width, "[ranking] row ", b, " of ", rows,
+            " holds a NaN score, which has no rank; did the training diverge? Try a lower learning rate");
+      const auto row_seen = std::span(seen.items)
+                                .subspan(static_cast<std::size_t>(seen.offsets[b]),
+                                         static_cast<std::size_t>(seen.offsets[b + 1] - seen.offsets[b]));
+      // A seen target is -inf in strict, and behind -inf stands nothing.
+      const bool is_last = own[b] == -std::numeric_limits<T>::infinity() ||
+                           std::binary_search(row_seen.begin(), row_seen.end(), targets[b]);
+      if (is_last) ranks[b].strict = width - 1;
     }
   });
-  check(first_nan == rows, "[ranking] row ", first_nan, " of ", rows,
-        " holds a NaN score, which has no rank; did the training diverge? Try a lower learning rate");
-  return ranks;
+  ProtocolRanks result;
+  for (const RowRank& rank : ranks) {
+    result.strict.push_back(rank.strict);
+    result.release.push_back(rank.release);
+  }
+  return result;
+}
+
+ProtocolRanks rank_rows(const Tensor& scores, std::span<const std::int32_t> targets, const SeenItems& seen) {
+  check(scores.rank() == 2 && scores.size(1) >= 3, "[ranking] scores have shape ", scores.shape(),
+        ", expected (B,N+2) with N >= 1");
+  check(std::ssize(targets) == scores.size(0) && std::ssize(seen.offsets) == scores.size(0) + 1, "[ranking] ",
+        scores.size(0), " score rows, ", targets.size(), " targets and ", seen.offsets.size() - 1,
+        " rows of seen items; give as many of each");
+  for (const std::int32_t target : targets) check_item(target, "target", scores.size(1));
+  const Tensor columns = Tensor::from(targets, {scores.size(0), 1}, scores.device());
+  return rank_tiles(
+      scores.size(1), scores.size(1), [&](Index, Index) { return scores; },
+      gather(scores, columns).squeeze(1), targets, seen);
 }
 
 ProtocolRanks target_ranks(const Dataset& dataset, Split split, const Encode& encode,
@@ -157,7 +201,14 @@ ProtocolRanks target_ranks(const Dataset& dataset, Split split, const Encode& en
     const Tensor h = encode(pack_inputs(dataset, split, first, count, max_len));
     check(h.defined() && h.shape() == Shape{count, item_table.size(1)}, "[ranking] encode gave h of shape ",
           h.shape(), ", expected (", count, ",", item_table.size(1), ") for item table ", item_table.shape());
-    const ProtocolRanks block = rank_rows(matmul(h, item_table.t()).to(Device::cpu()), targets, seen);
+    const Tensor own = gather_rows(item_table, Tensor::from(targets, {count}, item_table.device()));
+    const auto tile = [&](Index item, Index items) {
+      return matmul(h, item_table.slice(0, item, item + items).t()).to(Device::cpu());
+    };
+    const ProtocolRanks block =
+        width <= kItemsAtATime
+            ? rank_rows(tile(0, width), targets, seen)
+            : rank_tiles(width, kItemsAtATime, tile, sum(h * own, -1).to(Device::cpu()), targets, seen);
     append(ranks.strict, block.strict);
     append(ranks.release, block.release);
   }

@@ -67,11 +67,19 @@ struct SeenItems {
 /// not an op: a device kernel that replaces it needs one row a thread group and no scratch.
 ProtocolRanks rank_rows(const Tensor& scores, std::span<const std::int32_t> targets, const SeenItems& seen);
 
+/// The scores (B,count) of items first … first + count - 1, as rank_rows wants them.
+using ScoreTile = std::function<Tensor(Index first, Index count)>;
+/// rank_rows of `width` scores a row that never exist as a whole: `tile` is asked for `items_at_a_time` of
+/// them, in order. target_scores (B) are the targets' own. An equal score is one that equals it to the bit.
+ProtocolRanks rank_tiles(Index width, Index items_at_a_time, const ScoreTile& tile,
+                         const Tensor& target_scores, std::span<const std::int32_t> targets,
+                         const SeenItems& seen);
+
 /// The rank of every user's target of `split` under both protocols; users in the dataset's order.
-/// Scores are h · item_tableᵀ, item_table (N+2,D) f32 or f64 on any device, in blocks of users, for which
-/// `encode` is called in order with the last `max_len` items of each input. Seen are all items of the input,
-/// uncut. Throws Error for an item table of another size, an h of another shape, dtype or device, a NaN
-/// score.
+/// Scores are h · item_tableᵀ, item_table (N+2,D) f32 or f64 on any device, in tiles of users and items; for
+/// a block of users `encode` is called in order with the last `max_len` items of each input. Seen are all
+/// items of the input, uncut. Throws Error for an item table of another size, an h of another shape, dtype or
+/// device, a NaN score.
 ProtocolRanks target_ranks(const Dataset& dataset, Split split, const Encode& encode,
                            const Tensor& item_table, int max_len);
 std::vector<std::int64_t> target_ranks(const Dataset& dataset, Split split, Protocol protocol,

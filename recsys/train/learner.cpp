@@ -1,6 +1,7 @@
 #include "recsys/train/learner.h"
 
 #include <cmath>
+#include <numeric>
 
 namespace fen::recsys {
 namespace {
@@ -12,21 +13,6 @@ SasRecOptions encoder_options(std::int32_t num_items, const Config& config) {
           .layers = config.layers,
           .max_len = config.max_len,
           .dropout = config.dropout};
-}
-
-ObjectiveOptions objective_options(const Config& config) {
-  ObjectiveOptions options;
-  options.objective = config.objective;
-  options.alpha = config.alpha;
-  options.lambda_0 = config.lambda_0;
-  options.beta_0 = config.beta_0;
-  options.contrast = {.temperature = config.temperature,
-                      .upweight_scale = config.upweight_scale,
-                      .margin = config.margin,
-                      .mix_ratio = config.mix_ratio,
-                      .enduring_weight = config.enduring_weight,
-                      .margin_scales = config.objective == Objective::release};
-  return options;
 }
 
 SparseLabels to_tensors(const LabelLists& labels, Device device) {
@@ -55,6 +41,28 @@ BatchOptions batch_options(const Config& config) {
   return options;
 }
 
+ObjectiveOptions objective_options(const Config& config) {
+  ObjectiveOptions options;
+  options.objective = config.objective;
+  options.alpha = config.alpha;
+  options.lambda_0 = config.lambda_0;
+  options.beta_0 = config.beta_0;
+  options.contrast = {.temperature = config.temperature,
+                      .upweight_scale = config.upweight_scale,
+                      .margin = config.margin,
+                      .mix_ratio = config.mix_ratio,
+                      .enduring_weight = config.enduring_weight,
+                      .margin_scales = config.objective == Objective::release};
+  return options;
+}
+
+/// Sequences encoded at once where no gradient is needed.
+constexpr std::size_t kEncodeBlock = 2048;
+
+StepLabels step_labels(const TrainingBatch& batch, Device device) {
+  return {to_tensors(batch.labels, device), Tensor::from(batch.targets, {batch.inputs.size()}, device)};
+}
+
 Learner::Learner(std::int32_t num_items, const Config& config, Device device)
     : config_(config),
       device_(device),
@@ -68,7 +76,7 @@ bool needs_clusters(const Config& config) {
 
 StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random) {
   const Index size = batch.inputs.size();
-  const StepLabels labels{to_tensors(batch.labels, device_), Tensor::from(batch.targets, {size}, device_)};
+  const StepLabels labels = step_labels(batch, device_);
   if (config_.method == Method::sasrec) {
     const Variable h = encoder_.forward(to_device(batch.inputs, device_), random);
     const Variable rec = recommendation_loss(encoder_, h, labels);
@@ -109,6 +117,20 @@ Tensor Learner::encode(const PackedSequences& sequences) {
   encoder_.eval();
   nn::RandomStream unused(0, 0);
   return encoder_.forward(to_device(sequences, device_), unused).value();
+}
+
+Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
+  std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
+  std::iota(all.begin(), all.end(), 0);
+  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width},
+                           learner.encoder().item_table().value().options());
+  for (std::size_t start = 0; start < all.size(); start += kEncodeBlock) {
+    const auto block = std::span(all).subspan(start, std::min(kEncodeBlock, all.size() - start));
+    const auto first = static_cast<Index>(start);
+    Tensor rows = h.slice(0, first, first + static_cast<Index>(block.size()));
+    rows.copy_from(learner.encode(builder.inputs(block)));
+  }
+  return h;
 }
 
 }  // namespace fen::recsys

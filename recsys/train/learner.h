@@ -17,6 +17,8 @@ using StepLosses = std::vector<std::pair<std::string, double>>;
 
 /// What a method is made of: how labels are made and where positives come from, as the objective has them.
 BatchOptions batch_options(const Config& config);
+ObjectiveOptions objective_options(const Config& config);
+StepLabels step_labels(const TrainingBatch& batch, Device device = Device::cpu());
 
 /// Whether the objective tells intents apart (FICL): then Learner::set_centroids comes before every epoch.
 bool needs_clusters(const Config& config);
@@ -50,5 +52,8 @@ class Learner {
   optim::Adam adam_;
   Tensor centroids_;
 };
+
+/// h of all training samples (R,D), in their order: what the intents are clusters of.
+Tensor encode_samples(Learner& learner, const BatchBuilder& builder);
 
 }  // namespace fen::recsys

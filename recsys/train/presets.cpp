@@ -38,19 +38,22 @@ Config from(const Release& release) {
 }
 
 /// For the data of recsys/data/synthetic.h: some twenty intents, 20000 samples, and a demo that cannot wait.
-/// An epoch has a seventh of Beauty's samples, so batches are smaller; and the contrast, whose gradient is
-/// the larger one at first, weighs less: with Beauty's weights it would still rule the encoder when the demo
-/// ends.
+/// An epoch has an eighth of Beauty's samples, so batches are smaller, steps longer, and little is dropped.
+/// The contrast must not weigh much less than on Beauty: a tenth of it leaves the norm of h to the
+/// recommendation loss, which makes it grow until the contrast's exponents, quadratic in it, run away.
 Config synthetic() {
   Config config;
   config.preset = "synthetic";
   config.batch_size = 128;
-  config.epochs = 20;
-  config.warmup_epochs = 7;
-  config.patience = 8;
+  config.learning_rate = 0.005;
+  config.dropout = 0.2;
+  config.gamma = 0.5;
+  config.epochs = 26;
+  config.warmup_epochs = 5;
+  config.patience = 10;
   config.clusters = 24;
-  config.lambda_0 = config.alpha = 0.02;
-  config.beta_0 = 0.005;
+  config.lambda_0 = config.alpha = 0.2;
+  config.beta_0 = 0.06;
   return config;
 }
 

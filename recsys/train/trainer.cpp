@@ -1,7 +1,6 @@
 #include "recsys/train/trainer.h"
 
 #include <chrono>
-#include <numeric>
 
 #include <nlohmann/json.hpp>
 
@@ -19,27 +18,6 @@ class Stopwatch {
   using Clock = std::chrono::steady_clock;
   Clock::time_point start_ = Clock::now();
 };
-
-// Streams of the run's seed, apart from those of its steps (nn/random_stream.h).
-constexpr std::uint64_t kPositiveStream = 0x706F736974000000;
-
-/// Sequences encoded at once where no gradient is needed.
-constexpr std::size_t kEncodeBlock = 2048;
-
-/// h of all training samples (R,D), in their order.
-Tensor encode_samples(Learner& learner, const BatchBuilder& builder) {
-  std::vector<std::int32_t> all(static_cast<std::size_t>(builder.num_samples()));
-  std::iota(all.begin(), all.end(), 0);
-  Tensor h = Tensor::empty({builder.num_samples(), learner.encoder().options().width},
-                           learner.encoder().item_table().value().options());
-  for (std::size_t start = 0; start < all.size(); start += kEncodeBlock) {
-    const auto block = std::span(all).subspan(start, std::min(kEncodeBlock, all.size() - start));
-    const auto first = static_cast<Index>(start);
-    Tensor rows = h.slice(0, first, first + static_cast<Index>(block.size()));
-    rows.copy_from(learner.encode(builder.inputs(block)));
-  }
-  return h;
-}
 
 class Trainer {
  public:

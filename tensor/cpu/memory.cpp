@@ -20,7 +20,7 @@ constexpr std::size_t kSmallest = 4096;  // smaller ones are the C library's: it
 #ifdef __SANITIZE_ADDRESS__
 constexpr std::size_t kMostKept = 0;  // a kept block would hide a use after free
 #else
-constexpr std::size_t kMostKept = std::size_t{256} << 20;  // bytes
+constexpr std::size_t kMostKept = std::size_t{64} << 20;  // bytes
 #endif
 
 /// Sizes are rounded up to eight steps for each power of two, which wastes an eighth at most.

@@ -38,8 +38,8 @@ TEST_CASE("synthetic: the text is a data set of the size asked for") {
   const auto text = text_of({});
   const auto data = from_text(text);
   CHECK(data.num_users() == 2500);
-  CHECK(data.num_items() <= 600);
-  CHECK(data.distinct_items() > 590);
+  CHECK(data.num_items() <= 1000);
+  CHECK(data.distinct_items() > 980);
   CHECK(data.report().skipped_users == 0);
   const double mean = static_cast<double>(data.report().interactions) / data.num_users();
   CHECK(std::abs(mean - 11.0) < 0.5);  // the mean of 2500 geometric lengths has a standard error of 0.13
@@ -66,7 +66,7 @@ TEST_CASE("synthetic: long-tailed, and the order of events predicts what popular
   std::int64_t head = 0, all = 0;
   for (std::size_t i = 0; i < sorted.size(); ++i) {
     all += sorted[i];
-    if (i < 60) head += sorted[i];
+    if (i < 100) head += sorted[i];
   }
   CHECK(head > 0.3 * static_cast<double>(all));  // a tenth of the items has a third of the events
 
@@ -93,8 +93,9 @@ TEST_CASE("synthetic: long-tailed, and the order of events predicts what popular
   MESSAGE("HR@10: popularity ", by_popularity, ", what follows the last item ", by_last,
           ", what follows two on ", by_future);
   CHECK(by_popularity < 0.12);
-  CHECK(by_last > 0.55);
-  CHECK(by_future > 3 * by_popularity);  // later events tell about the next one: what soft labels live on
+  CHECK(by_last > 3 * by_popularity);
+  CHECK(by_future >
+        0.75 * by_last);  // later events tell as much about the next one: what soft labels live on
 }
 
 TEST_CASE("synthetic: a user who never leaves a ring still ends") {
@@ -118,7 +119,7 @@ TEST_CASE("synthetic: errors") {
   contains(message({.shortest_length = 2}), "[synthetic] shortest_length is 2; leave-one-out needs 3 events");
   contains(message({.mean_length = 4}),
            "[synthetic] mean_length is 4; it must lie between shortest_length (5)");
-  contains(message({.mean_length = 200}), "and items/4 (150)");
+  contains(message({.mean_length = 300}), "and items/4 (250)");
   contains(message({.switch_intent = 0.7, .take_popular = 0.4}), "[synthetic] switch_intent is 0.7");
   contains(message({.zipf_exponent = -1}), "[synthetic] zipf_exponent is -1");
   std::ostringstream broken;

@@ -149,14 +149,25 @@ TEST_CASE("ranking: agrees with a full sort") {
         row.push_back(1 + static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(items))));
       }
     }
-    const ProtocolRanks ranks = rank_rows(Tensor::from(scores, {rows, width}), targets, seen_rows(seen));
+    const Tensor whole = Tensor::from(scores, {rows, width});
+    const ProtocolRanks ranks = rank_rows(whole, targets, seen_rows(seen));
+    std::vector<double> own;
+    for (Index b = 0; b < rows; ++b)
+      own.push_back(scores[static_cast<std::size_t>(b * width + targets[static_cast<std::size_t>(b)])]);
+    for (const Index at_a_time : {Index{1}, Index{3}, Index{16}, width}) {
+      const ProtocolRanks tiled = rank_tiles(
+          width, at_a_time, [&](Index first, Index count) { return whole.slice(1, first, first + count); },
+          Tensor::from(own, {rows}), targets, seen_rows(seen));
+      CHECK(tiled.strict == ranks.strict);
+      CHECK(tiled.release == ranks.release);
+    }
     for (Index b = 0; b < rows; ++b) {
       const auto row = static_cast<std::size_t>(b);
-      const std::vector<double> own(scores.begin() + b * width, scores.begin() + (b + 1) * width);
+      const std::vector<double> line(scores.begin() + b * width, scores.begin() + (b + 1) * width);
       CAPTURE(items);
       CAPTURE(b);
-      CHECK(ranks.strict[row] == sorted_rank(own, targets[row], seen[row], Protocol::strict));
-      CHECK(ranks.release[row] == sorted_rank(own, targets[row], seen[row], Protocol::release));
+      CHECK(ranks.strict[row] == sorted_rank(line, targets[row], seen[row], Protocol::strict));
+      CHECK(ranks.release[row] == sorted_rank(line, targets[row], seen[row], Protocol::release));
     }
   }
 }
@@ -238,6 +249,13 @@ TEST_CASE("ranking: errors") {
              }),
              "row 2 of 3 holds a NaN");
   }
+
+  contains(error_of([&] {
+             rank_tiles(
+                 5, 2, [&](Index, Index) { return scores; }, Tensor::zeros({1}, scores.options()), one,
+                 seen_rows({{}}));
+           }),
+           "a tile of scores is f64 (1,5), expected f64 (1,2)");
 
   const Dataset dataset = from_text("1 1 2 3 4\n");
   const auto rank = [&](const Tensor& h, const Tensor& table) {

@@ -21,7 +21,7 @@ namespace {
 const Dataset& tiny() {
   static const Dataset dataset = [] {
     std::stringstream text;
-    write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .mean_length = 8});
+    write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
     return Dataset::parse(text, "tiny.txt");
   }();
   return dataset;
@@ -116,7 +116,7 @@ TEST_CASE("trainer: the loss falls, and the folder holds the run") {
     REQUIRE(lines.size() == 6);
     const auto rec = [&](std::size_t epoch) { return lines[epoch].at("rec").get<double>(); };
     CHECK(rec(0) == doctest::Approx(std::log(42)).epsilon(0.1));  // as good as uniform over N+2 rows at first
-    CHECK(rec(5) < rec(0) - 0.1);
+    CHECK(rec(5) < rec(0) - 0.05);
     CHECK(lines[1].at("loss") < lines[0].at("loss"));  // both in the warm-up
     const bool release = objective == Objective::release;
     for (std::size_t epoch = 0; epoch < 6; ++epoch) {
