@@ -10,8 +10,8 @@
 //  5. Warp operations name exactly the lanes that call them; __syncwarp() stands between lanes that exchange
 //     through shared memory (a shuffle orders nothing).
 //  6. What several threads write is an atomic, and never one on floats. No block waits for another.
-//  7. No cooperative groups, CUB, mma, cp.async, inline PTX, textures, graphs, and no branch on
-//  __CUDA_ARCH__.
+//  7. No cooperative groups, CUB, mma, cp.async, inline PTX, textures or graphs, and no branch on the
+//     architecture.
 //  8. Thrust stands in files of its own, with thrust::cuda::par_nosync(memory).on(stream()) made in the call.
 //  9. Memory comes from allocate() and Scratch, one block an array, so that a sanitizer sees its end.
 #pragma once

@@ -17,7 +17,7 @@ namespace {
 const Dataset& tiny() {
   static const Dataset dataset = [] {
     std::stringstream text;
-    write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .mean_length = 8});
+    write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
     return Dataset::parse(text, "tiny.txt");
   }();
   return dataset;
