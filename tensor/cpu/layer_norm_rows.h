@@ -33,7 +33,7 @@ RowMoments<T> normalize_row(const T* x, Index n, T epsilon, const T* weight, con
 template <class T>
 void normalize_row_backward(const T* x, Index n, RowMoments<T> moments, const T* weight, const T* dy, T* dx,
                             T* dweight, T* dbias) {
-  const auto [mean, rstd] = moments;
+  const T mean = moments.mean, rstd = moments.rstd;
   T sum_g = 0, sum_gx = 0;
 #pragma omp simd reduction(+ : sum_g, sum_gx)
   for (Index i = 0; i < n; ++i) {
