@@ -33,7 +33,8 @@ GradcheckRow check_leaf(const std::function<Variable()>& f, const std::string& n
   const std::vector<double> centres = point.to_vector<double>();
   for (Index entry = 0; entry < point.numel(); ++entry) {
     Tensor x = point.select(0, entry);
-    const double centre = centres[static_cast<std::size_t>(entry)], h = step * std::max(1.0, std::abs(centre));
+    const double centre = centres[static_cast<std::size_t>(entry)],
+                 h = step * std::max(1.0, std::abs(centre));
     x.fill(centre + h);
     const double above = contracted(f, key);
     x.fill(centre - h);

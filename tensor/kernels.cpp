@@ -7,8 +7,8 @@ const Kernels& kernels(Device device) {
   const Kernels* table = cuda_kernels();
   check(table != nullptr, "[device] this build has no CUDA backend, so ", device,
         " cannot be used; build with FEN_CUDA=ON or use cpu");
-  check(device.index == 0, "[device] ", device, ": a process uses one GPU; choose it with CUDA_VISIBLE_DEVICES=",
-        device.index, " and say cuda");
+  check(device.index == 0, "[device] ", device,
+        ": a process uses one GPU; choose it with CUDA_VISIBLE_DEVICES=", device.index, " and say cuda");
   return *table;
 }
 

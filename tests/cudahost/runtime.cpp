@@ -372,15 +372,15 @@ cudaError_t cudaDriverGetVersion(int* version) { return *version = options().dri
 cudaError_t cudaRuntimeGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
 cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
 cudaError_t cudaPeekAtLastError() { return last_error; }
-#define CUDAHOST_ERRORS(X)                                                     \
-  X(cudaSuccess)                                                               \
-  X(cudaErrorInvalidValue)                                                     \
-  X(cudaErrorMemoryAllocation)                                                 \
-  X(cudaErrorInvalidConfiguration)                                             \
-  X(cudaErrorInvalidDevice)                                                    \
-  X(cudaErrorNoDevice)                                                         \
-  X(cudaErrorInsufficientDriver) X(cudaErrorNotReady) X(cudaErrorNotSupported) \
-      X(cudaErrorInvalidResourceHandle)
+#define CUDAHOST_ERRORS(X)         \
+  X(cudaSuccess)                   \
+  X(cudaErrorInvalidValue)         \
+  X(cudaErrorMemoryAllocation)     \
+  X(cudaErrorInvalidConfiguration) \
+  X(cudaErrorInvalidDevice)        \
+  X(cudaErrorNoDevice)             \
+  X(cudaErrorInsufficientDriver)   \
+  X(cudaErrorNotReady) X(cudaErrorNotSupported) X(cudaErrorInvalidResourceHandle)
 const char* cudaGetErrorName(cudaError_t error) {
   switch (error) {
 #define X(name) \
