@@ -119,6 +119,7 @@ ProtocolRanks rank_tiles(Index width, Index items_at_a_time, const ScoreTile& ti
                          const Tensor& target_scores, std::span<const std::int32_t> targets,
                          const SeenItems& seen) {
   const Index rows = std::ssize(targets);
+  check(items_at_a_time >= 1, "[ranking] tiles of ", items_at_a_time, " items; a tile needs one at least");
   check(width >= 3 && target_scores.shape() == Shape{rows} && std::ssize(seen.offsets) == rows + 1,
         "[ranking] ", target_scores.shape(), " target scores, ", rows, " targets and ",
         seen.offsets.size() - 1, " rows of seen items over ", width, " scores; give as many of each");

@@ -1,12 +1,11 @@
 // What the parts add up to: loss terms by differences, the golden files, and whole training steps.
 #include <map>
-#include <sstream>
 
-#include "recsys/data/synthetic.h"
 #include "recsys/method/gradient_cases.h"
 #include "recsys/train/learner.h"
 #include "recsys/train/replay.h"
 #include "tests/cuda/cuda_fixture.h"
+#include "tests/recsys/train/tiny.h"
 
 using namespace fen;
 using namespace fen::recsys;
@@ -14,23 +13,11 @@ using namespace fen::test;
 
 namespace {
 
-const Dataset& tiny() {
-  static const Dataset dataset = [] {
-    std::stringstream text;
-    write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
-    return Dataset::parse(text, "tiny.txt");
-  }();
-  return dataset;
-}
-
-Config tiny_config() {
-  Config config;
-  config.width = 8;
-  config.layers = 1;
+/// Fewer tokens than on the CPU alone, for fibers are slow; and the contrast from the first step on.
+Config short_config() {
+  Config config = tiny_config();
   config.max_len = 6;
-  config.dropout = 0.2;
   config.batch_size = 8;
-  config.learning_rate = 1e-2;
   config.warmup_epochs = 0;
   config.clusters = 3;
   return config;
@@ -59,7 +46,7 @@ namespace {
 
 /// The parameters after three steps of the whole objective, dropout and noise included.
 std::map<std::string, Tensor> after_three_steps(Device device, DType dtype) {
-  const Config config = tiny_config();
+  const Config config = short_config();
   SasRec encoder({.num_items = tiny().num_items(),
                   .width = config.width,
                   .heads = config.heads,
@@ -116,7 +103,7 @@ TEST_CASE("cuda: three training steps end where the CPU's do") {
 }
 
 TEST_CASE("cuda: the learner's losses are the CPU's, step by step") {
-  const Config config = tiny_config();
+  const Config config = short_config();
   const BatchBuilder builder(tiny(), training_samples(tiny()), batch_options(config));
   Learner here(tiny().num_items(), config), there(tiny().num_items(), config, kCuda);
   const Tensor centroids = random({3, config.width}, 5, DType::f32);

@@ -256,6 +256,12 @@ TEST_CASE("ranking: errors") {
                  seen_rows({{}}));
            }),
            "a tile of scores is f64 (1,5), expected f64 (1,2)");
+  contains(error_of([&] {
+             rank_tiles(
+                 5, 0, [&](Index, Index) { return scores; }, Tensor::zeros({1}, scores.options()), one,
+                 seen_rows({{}}));
+           }),
+           "tiles of 0 items; a tile needs one at least");
 
   const Dataset dataset = from_text("1 1 2 3 4\n");
   const auto rank = [&](const Tensor& h, const Tensor& table) {
