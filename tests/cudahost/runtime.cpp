@@ -1,4 +1,5 @@
-// The part of the CUDA runtime API that the project uses, on the CPU. The prototypes are the toolkit's.
+// The part of the CUDA runtime API that the project uses, on the CPU: memory, streams, events and launches
+// (devices.cpp has the rest). The prototypes are the toolkit's.
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -12,6 +13,8 @@
 
 #include "cudahost/scheduler.h"
 #include <cuda_runtime_api.h>
+
+#include "tests/cudahost/devices.h"
 
 #if defined(CUDAHOST_ASAN)
 #include <sanitizer/asan_interface.h>
@@ -58,15 +61,6 @@ Runtime& r() {
   return *value;
 }
 using Lock = std::lock_guard<std::recursive_mutex>;
-
-thread_local int current_device = 0;
-thread_local cudaError_t last_error = cudaSuccess;
-constexpr std::size_t total_bytes = std::size_t{2} << 30;  // what a device pretends to have
-
-cudaError_t report(cudaError_t error) {
-  if (error != cudaSuccess) last_error = error;
-  return error;
-}
 
 void poison([[maybe_unused]] const void* p, [[maybe_unused]] std::size_t bytes) {
 #if defined(CUDAHOST_ASAN)
@@ -121,7 +115,7 @@ cudaError_t allocate(void** pointer, std::size_t bytes, cudaMemoryType type) {
   std::memset(memory, kUnwritten, bytes);
   if (type != cudaMemoryTypeHost) r().device_bytes += bytes;
   if (type == cudaMemoryTypeDevice && r().access == 0) poison(memory, bytes);
-  r().allocations[reinterpret_cast<std::uintptr_t>(memory)] = {bytes, type, current_device};
+  r().allocations[reinterpret_cast<std::uintptr_t>(memory)] = {bytes, type, current_device()};
   *pointer = memory;
   return cudaSuccess;
 }
@@ -141,11 +135,11 @@ cudaError_t release(void* pointer) {
 
 CUstream_st* resolve(cudaStream_t stream) {
   if (stream != nullptr && stream != cudaStreamLegacy && stream != cudaStreamPerThread) return stream;
-  CUstream_st*& value = r().default_streams[current_device];
+  CUstream_st*& value = r().default_streams[current_device()];
   if (value == nullptr) {
     r().streams.push_back(std::make_unique<CUstream_st>());
     value = r().streams.back().get();
-    value->device = current_device;
+    value->device = current_device();
   }
   return value;
 }
@@ -168,15 +162,15 @@ void drain_to(CUstream_st* stream, std::uint64_t last) {
           drain_to(other.get(), work.number);
       }
     }
-    const int device = std::exchange(current_device, stream->device);
+    const int device = std::exchange(current_device(), stream->device);
     work.run();
-    current_device = device;
+    current_device() = device;
   }
 }
 
 void drain_device() {
   for (std::size_t i = 0; i < r().streams.size(); ++i)
-    if (r().streams[i]->device == current_device) drain_to(r().streams[i].get(), ~std::uint64_t{0});
+    if (r().streams[i]->device == current_device()) drain_to(r().streams[i].get(), ~std::uint64_t{0});
 }
 
 void check_copy_end(const void* pointer, std::size_t bytes, bool device, const char* what) {
@@ -296,104 +290,6 @@ using namespace cudahost;
 
 extern "C" {
 
-// --- devices and errors ---------------------------------------------------------------------------
-cudaError_t cudaGetDeviceCount(int* count) {
-  // As the real one: nothing is written on failure.
-  if (options().driver < CUDART_VERSION) return report(cudaErrorInsufficientDriver);
-  if (options().devices == 0) return report(cudaErrorNoDevice);
-  return *count = options().devices, cudaSuccess;
-}
-cudaError_t cudaSetDevice(int device) {
-  if (device < 0 || device >= options().devices) return report(cudaErrorInvalidDevice);
-  current_device = device;
-  return cudaSuccess;
-}
-cudaError_t cudaGetDevice(int* device) {
-  *device = current_device;
-  return cudaSuccess;
-}
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int device) {
-  if (device < 0 || device >= options().devices) return report(cudaErrorInvalidDevice);
-  *p = cudaDeviceProp{};
-  std::strcpy(p->name, "cudahost (CPU)");
-  p->totalGlobalMem = total_bytes;
-  p->major = options().architecture / 10;
-  p->minor = options().architecture % 10;
-  p->multiProcessorCount = 4;
-  p->warpSize = 32;
-  p->maxThreadsPerBlock = 1024;
-  p->maxThreadsPerMultiProcessor = 1024;
-  p->sharedMemPerBlock = 48 << 10;
-  p->sharedMemPerBlockOptin = 64 << 10;  // Turing's, the least of what is supported
-  p->sharedMemPerMultiprocessor = 64 << 10;
-  p->regsPerBlock = 65536;
-  p->maxGridSize[0] = 0x7FFFFFFF;
-  p->maxGridSize[1] = p->maxGridSize[2] = 65535;
-  p->maxThreadsDim[0] = p->maxThreadsDim[1] = 1024;
-  p->maxThreadsDim[2] = 64;
-  p->memoryPoolsSupported = 1;
-  p->unifiedAddressing = 1;
-  return cudaSuccess;
-}
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  cudaDeviceProp p;
-  if (const cudaError_t e = cudaGetDeviceProperties(&p, device); e != cudaSuccess) return e;
-  switch (attribute) {
-    case cudaDevAttrMultiProcessorCount:
-      *value = p.multiProcessorCount;
-      break;
-    case cudaDevAttrMaxThreadsPerBlock:
-      *value = p.maxThreadsPerBlock;
-      break;
-    case cudaDevAttrMaxSharedMemoryPerBlock:
-      *value = static_cast<int>(p.sharedMemPerBlock);
-      break;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      *value = static_cast<int>(p.sharedMemPerBlockOptin);
-      break;
-    case cudaDevAttrComputeCapabilityMajor:
-      *value = p.major;
-      break;
-    case cudaDevAttrComputeCapabilityMinor:
-      *value = p.minor;
-      break;
-    case cudaDevAttrWarpSize:
-      *value = 32;
-      break;
-    case cudaDevAttrMemoryPoolsSupported:
-      *value = 1;
-      break;
-    default:
-      fail("cudaDeviceGetAttribute(%d) is not supported", static_cast<int>(attribute));
-  }
-  return cudaSuccess;
-}
-cudaError_t cudaDriverGetVersion(int* version) { return *version = options().driver, cudaSuccess; }
-cudaError_t cudaRuntimeGetVersion(int* version) { return *version = CUDART_VERSION, cudaSuccess; }
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-cudaError_t cudaPeekAtLastError() { return last_error; }
-#define CUDAHOST_ERRORS(X)         \
-  X(cudaSuccess)                   \
-  X(cudaErrorInvalidValue)         \
-  X(cudaErrorMemoryAllocation)     \
-  X(cudaErrorInvalidConfiguration) \
-  X(cudaErrorInvalidDevice)        \
-  X(cudaErrorNoDevice)             \
-  X(cudaErrorInsufficientDriver)   \
-  X(cudaErrorNotReady) X(cudaErrorNotSupported) X(cudaErrorInvalidResourceHandle)
-const char* cudaGetErrorName(cudaError_t error) {
-  switch (error) {
-#define X(name) \
-  case name:    \
-    return #name;
-    CUDAHOST_ERRORS(X)
-#undef X
-    default:
-      return "unrecognized error code";
-  }
-}
-const char* cudaGetErrorString(cudaError_t error) { return cudaGetErrorName(error); }
-
 // --- memory -----------------------------------------------------------------------------------------
 cudaError_t cudaMalloc(void** p, size_t n) { return allocate(p, n, cudaMemoryTypeDevice); }
 cudaError_t cudaMallocManaged(void** p, size_t n, unsigned) { return allocate(p, n, cudaMemoryTypeManaged); }
@@ -453,7 +349,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const Lock lock(r().mutex);
   r().streams.push_back(std::make_unique<CUstream_st>());
   *stream = r().streams.back().get();
-  (*stream)->device = current_device;
+  (*stream)->device = current_device();
   (*stream)->blocking = (flags & cudaStreamNonBlocking) == 0;
   return cudaSuccess;
 }
