@@ -58,7 +58,7 @@ void linear_cross_entropy_backward(View h, View table, View offsets, View items,
                                    View held, View dloss, View dh, View dtable);
 void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                  View dgram, View dpull, View dnoise, View dalong);
-void adam(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);
+void adam(const AdamRule& rule, std::span<const AdamParameter> parameters);
 void segment_sum(View points, View assignment, View sums, View counts);
 
 }  // namespace fen::cuda

@@ -1,5 +1,7 @@
 #include "optim/adam.h"
 
+#include <map>
+
 #include "tensor/kernels.h"
 
 namespace fen::optim {
@@ -15,16 +17,23 @@ Adam::Adam(NamedParameters parameters, const AdamOptions& options)
   add_slot("second_moment");
 }
 
-void Adam::update(const Tensor& parameter, const Tensor& gradient, const std::vector<Tensor>& slots,
-                  long step) {
-  const AdamStep adam{.learning_rate = learning_rate(),
+void Adam::update(std::span<const Update> updates) {
+  const AdamRule rule{.learning_rate = learning_rate(),
                       .beta1 = options_.beta1,
                       .beta2 = options_.beta2,
                       .epsilon = options_.epsilon,
                       .weight_decay = options_.weight_decay,
-                      .decoupled = options_.decoupled,
-                      .step = step};
-  kernels(parameter.device()).adam(adam, gradient.view(), parameter.view(), slots[0].view(), slots[1].view());
+                      .decoupled = options_.decoupled};
+  // Nearly always all are of one kind, and one call updates them.
+  std::map<std::pair<Device, DType>, std::vector<AdamParameter>> kinds;
+  for (const Update& one : updates) {
+    kinds[{one.value.device(), one.value.dtype()}].push_back({.gradient = one.gradient.view(),
+                                                              .value = one.value.view(),
+                                                              .first_moment = one.slots[0].view(),
+                                                              .second_moment = one.slots[1].view(),
+                                                              .step = one.step});
+  }
+  for (const auto& [kind, parameters] : kinds) kernels(kind.first).adam(rule, parameters);
 }
 
 }  // namespace fen::optim

@@ -21,8 +21,7 @@ class Adam : public Optimizer {
   explicit Adam(NamedParameters parameters, const AdamOptions& options = {});
 
  protected:
-  void update(const Tensor& parameter, const Tensor& gradient, const std::vector<Tensor>& slots,
-              long step) override;
+  void update(std::span<const Update> updates) override;
 
  private:
   AdamOptions options_;

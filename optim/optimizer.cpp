@@ -39,6 +39,7 @@ void Optimizer::zero_grad() {
 }
 
 void Optimizer::step() {
+  std::vector<Update> updates;
   for (std::size_t p = 0; p < parameters_.size(); ++p) {
     auto& [name, parameter] = parameters_[p];
     const Tensor& gradient = parameter.grad();
@@ -55,8 +56,10 @@ void Optimizer::step() {
             "' is ", value.dtype(), " on ", value.device(), ", its state ", slot.dtype(), " on ",
             slot.device(), "; make the optimizer after Module::to()");
     }
-    update(value, gradient.contiguous(), slots_[p], ++steps_[p]);
+    updates.push_back({value, gradient.contiguous(), slots_[p], steps_[p] + 1});
   }
+  update(updates);
+  for (std::size_t p = 0; p < parameters_.size(); ++p) steps_[p] += parameters_[p].second.grad().defined();
 }
 
 StateDict Optimizer::state_dict() const {

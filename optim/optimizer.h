@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,10 +42,16 @@ class Optimizer {
   /// Zeros like each parameter, saved as "<slot>/<parameter>". Called in the constructor.
   void add_slot(const std::string& slot);
 
-  /// Updates one parameter, whose value, gradient and slots (in the order of add_slot) agree in shape, dtype
-  /// and device and are contiguous. `step` counts its updates from 1.
-  virtual void update(const Tensor& parameter, const Tensor& gradient, const std::vector<Tensor>& slots,
-                      long step) = 0;
+  /// A parameter to update in place: value, gradient and slots (in the order of add_slot) agree in shape,
+  /// dtype and device and are contiguous.
+  struct Update {
+    Tensor value, gradient;
+    std::span<const Tensor> slots;
+    long step;  // of this parameter, counting from 1
+  };
+
+  /// Updates all parameters that have a gradient.
+  virtual void update(std::span<const Update> updates) = 0;
 
  private:
   const char* name_;

@@ -13,16 +13,20 @@ Sgd::Sgd(NamedParameters parameters, const SgdOptions& options)
   if (options.momentum > 0) add_slot("momentum");
 }
 
-void Sgd::update(const Tensor& parameter, const Tensor& gradient, const std::vector<Tensor>& slots, long) {
-  Tensor direction = gradient;
-  if (options_.weight_decay > 0) direction = direction + options_.weight_decay * parameter;
-  if (!slots.empty()) {
-    Tensor buffer = slots[0];
+void Sgd::update(std::span<const Update> updates) {
+  for (const Update& one : updates) update(one);
+}
+
+void Sgd::update(const Update& one) const {
+  Tensor direction = one.gradient;
+  if (options_.weight_decay > 0) direction = direction + options_.weight_decay * one.value;
+  if (!one.slots.empty()) {
+    Tensor buffer = one.slots[0];
     buffer.copy_from(options_.momentum * buffer + direction);
     direction = options_.nesterov ? direction + options_.momentum * buffer : buffer;
   }
-  Tensor value = parameter;
-  value.copy_from(parameter - learning_rate() * direction);
+  Tensor value = one.value;
+  value.copy_from(value - learning_rate() * direction);
 }
 
 }  // namespace fen::optim

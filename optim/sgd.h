@@ -19,10 +19,11 @@ class Sgd : public Optimizer {
   explicit Sgd(NamedParameters parameters, const SgdOptions& options = {});
 
  protected:
-  void update(const Tensor& parameter, const Tensor& gradient, const std::vector<Tensor>& slots,
-              long step) override;
+  void update(std::span<const Update> updates) override;
 
  private:
+  void update(const Update& one) const;
+
   SgdOptions options_;
 };
 

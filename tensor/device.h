@@ -1,6 +1,7 @@
 // Where a tensor lies.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <ostream>
 #include <string_view>
@@ -18,7 +19,7 @@ struct Device {
   static Device cuda(int index = 0) { return {Type::cuda, index}; }
 
   bool is_cpu() const { return type == Type::cpu; }
-  friend bool operator==(const Device&, const Device&) = default;
+  friend auto operator<=>(const Device&, const Device&) = default;
 };
 
 std::ostream& operator<<(std::ostream& out, Device device);

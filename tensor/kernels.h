@@ -13,6 +13,8 @@
 // - Legend: T tokens of a packed batch, B sequences, D width, N items, R rows, G batch of matrices.
 #pragma once
 
+#include <span>
+
 #include "tensor/device.h"
 #include "tensor/random.h"
 #include "tensor/view.h"
@@ -61,10 +63,15 @@ constexpr Index held_elements(Index batch, Index items) {
   return batch * (items + (items + kItemTile - 1) / kItemTile);
 }
 
-struct AdamStep {
+struct AdamRule {
   double learning_rate, beta1, beta2, epsilon, weight_decay;
   bool decoupled;  // AdamW: decay the weight, not the gradient
-  long step;       // counting from 1
+};
+
+/// One parameter with its state: four contiguous views of one shape and dtype.
+struct AdamParameter {
+  View gradient, value, first_moment, second_moment;
+  long step;  // of this parameter, counting from 1
 };
 
 struct Kernels {
@@ -159,8 +166,8 @@ struct Kernels {
   void (&contrastive)(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                       View dgram, View dpull, View dnoise, View dalong);
 
-  // Optimizers: all of one parameter, contiguous, in place.
-  void (&adam)(AdamStep step, View gradient, View parameter, View first_moment, View second_moment);
+  // Optimizers: all parameters at once, of one dtype, in place.
+  void (&adam)(const AdamRule& rule, std::span<const AdamParameter> parameters);
 
   // Clustering: points (R,D) contiguous, assignment (R) i32 → sums (K,D), counts (K) i32. Fixed order of
   // summation.

@@ -1,36 +1,55 @@
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
+#include "tensor/adam_factors.h"
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/map.h"
 
 namespace fen::cpu {
+namespace {
 
-void adam(AdamStep step, View gradient, View parameter, View first_moment, View second_moment) {
-  // Everything that all elements share is computed once, in double, also for f32: 1 - b2^t has no digits to
-  // lose.
-  const double correction1 = 1 - std::pow(step.beta1, static_cast<double>(step.step));
-  const double correction2 = 1 - std::pow(step.beta2, static_cast<double>(step.step));
-  dispatch_floating("adam", parameter.dtype, [&](auto tag) {
+/// Elements first … last-1 of one parameter.
+struct Piece {
+  const AdamParameter* parameter;
+  Index first, last;
+};
+
+template <class T>
+void update(const AdamFactors<T>& factors, const Piece& piece) {
+  const T* const dw = piece.parameter->gradient.as<T>();
+  T* const w = piece.parameter->value.as<T>();
+  T* const m = piece.parameter->first_moment.as<T>();
+  T* const v = piece.parameter->second_moment.as<T>();
+#pragma omp simd
+  for (Index i = piece.first; i < piece.last; ++i) {
+    const T w_i = w[i] * factors.keep;
+    const T g = dw[i] + factors.decay * w_i;
+    m[i] += factors.one_minus_beta1 * (g - m[i]);
+    v[i] = factors.beta2 * v[i] + factors.one_minus_beta2 * g * g;
+    w[i] = w_i - factors.rate * m[i] / (std::sqrt(v[i]) / factors.root + factors.epsilon);
+  }
+}
+
+}  // namespace
+
+void adam(const AdamRule& rule, std::span<const AdamParameter> parameters) {
+  if (parameters.empty()) return;
+  // The threads share all parameters at once: most are too small to be divided.
+  std::vector<Piece> pieces;
+  for (const AdamParameter& parameter : parameters) {
+    const Index size = parameter.value.numel();
+    for (Index first = 0; first < size; first += kGrain) {
+      pieces.push_back({&parameter, first, std::min(first + kGrain, size)});
+    }
+  }
+  const auto count = static_cast<Index>(pieces.size());
+  dispatch_floating("adam", parameters[0].value.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T rate = static_cast<T>(step.learning_rate / correction1);
-    const T root = static_cast<T>(std::sqrt(correction2));
-    const T one_minus_beta1 = static_cast<T>(1 - step.beta1);
-    const T beta2 = static_cast<T>(step.beta2), one_minus_beta2 = static_cast<T>(1 - step.beta2);
-    const T epsilon = static_cast<T>(step.epsilon);
-    const T keep = static_cast<T>(step.decoupled ? 1 - step.learning_rate * step.weight_decay : 1);
-    const T decay = static_cast<T>(step.decoupled ? 0 : step.weight_decay);
-    const T* const dw = gradient.as<T>();
-    T* const w = parameter.as<T>();
-    T* const m = first_moment.as<T>();
-    T* const v = second_moment.as<T>();
-    const Index n = parameter.numel();
-#pragma omp parallel for simd schedule(static) if (n > kGrain)
-    for (Index i = 0; i < n; ++i) {
-      const T w_i = w[i] * keep;
-      const T g = dw[i] + decay * w_i;
-      m[i] += one_minus_beta1 * (g - m[i]);
-      v[i] = beta2 * v[i] + one_minus_beta2 * g * g;
-      w[i] = w_i - rate * m[i] / (std::sqrt(v[i]) / root + epsilon);
+#pragma omp parallel for schedule(static) if (count > 1)
+    for (Index i = 0; i < count; ++i) {
+      const Piece piece = pieces[static_cast<std::size_t>(i)];
+      update(adam_factors<T>(rule, piece.parameter->step), piece);
     }
   });
 }

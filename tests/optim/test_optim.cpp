@@ -75,6 +75,41 @@ TEST_CASE("Adam with a coupled decay, many elements and threads: the formula, el
   CHECK(worst < 1e-12);
 }
 
+TEST_CASE("Adam over many parameters of all sizes and both dtypes is Adam over each") {
+  optim::NamedParameters together, alone;
+  for (Index p = 0; p < 50; ++p) {
+    const Index size = p == 7 ? 0 : p == 20 ? 40'000 : 1 + 13 * p;
+    const DType dtype = p % 5 == 0 ? DType::f64 : DType::f32;
+    const Tensor value = noise({size}, static_cast<std::uint64_t>(p)).to(dtype);
+    for (auto* parameters : {&together, &alone}) {
+      parameters->emplace_back(str("w", p), leaf(value.clone()));
+    }
+  }
+  optim::Adam one(together, {.weight_decay = 0.1});
+  std::vector<std::unique_ptr<optim::Optimizer>> many;
+  for (const auto& parameter : alone) {
+    many.push_back(std::make_unique<optim::Adam>(optim::NamedParameters{parameter},
+                                                 optim::AdamOptions{.weight_decay = 0.1}));
+  }
+  for (std::uint64_t t = 1; t <= 2; ++t) {
+    for (std::size_t p = 0; p < together.size(); ++p) {
+      const Tensor& value = together[p].second.value();
+      const Tensor gradient = noise(value.shape(), 100 * t + p).to(value.dtype());
+      if (p % 7 == t) continue;  // these have one step less than the others
+      together[p].second.set_grad(gradient);
+      alone[p].second.set_grad(gradient);
+    }
+    one.step();
+    for (const auto& optimizer : many) optimizer->step();
+    one.zero_grad();
+    for (const auto& optimizer : many) optimizer->zero_grad();
+  }
+  for (std::size_t p = 0; p < together.size(); ++p) {
+    CAPTURE(p);
+    CHECK(difference(together[p].second.value(), alone[p].second.value()) == 0);
+  }
+}
+
 TEST_CASE("SGD with a decay is its formula") {
   Variable w = leaf(Tensor::from({1.0, -2.0}, {2}));
   optim::Sgd optimizer({{"w", w}}, {.learning_rate = 0.1, .weight_decay = 0.5});
