@@ -1,6 +1,6 @@
 #include "tensor/cpu/column_sums.h"
+#include "tensor/cpu/gelu.h"
 #include "tensor/cpu/kernels_cpu.h"
-#include "tensor/scalar_math.h"
 
 namespace fen::cpu {
 
@@ -14,7 +14,7 @@ void bias_gelu(View x, View bias, View y) {
       const T* in = x.as<T>() + r * n;
       T* out = y.as<T>() + r * n;
 #pragma omp simd
-      for (Index i = 0; i < n; ++i) out[i] = math::gelu(in[i] + b[i]);
+      for (Index i = 0; i < n; ++i) out[i] = gelu(in[i] + b[i]);
     }
   });
 }
@@ -31,7 +31,7 @@ void bias_gelu_backward(View x, View bias, View dy, View dx, View dbias) {
         T* out = dx.as<T>() + r * n;
 #pragma omp simd
         for (Index i = 0; i < n; ++i) {
-          out[i] = gradient[i] * math::gelu_derivative(in[i] + b[i]);
+          out[i] = gradient[i] * gelu_derivative(in[i] + b[i]);
           db[i] += out[i];
         }
       }

@@ -1,3 +1,4 @@
+#include "tensor/cpu/gelu.h"
 #include "tensor/cpu/kernels_cpu.h"
 #include "tensor/cpu/map.h"
 #include "tensor/scalar_math.h"
@@ -23,7 +24,7 @@ void unary_floating(UnaryOp op, View x, View y) {
     case UnaryOp::sigmoid:
       return map<T, T>(x, y, [](T v) { return math::sigmoid(v); });
     case UnaryOp::gelu:
-      return map<T, T>(x, y, [](T v) { return math::gelu(v); });
+      return map<T, T>(x, y, [](T v) { return gelu(v); });
     default:
       return;
   }
@@ -83,7 +84,7 @@ void unary_backward(UnaryOp op, View x, View y, View dy, View dx) {
       case UnaryOp::relu:
         return from_x([](T v, T g) { return v > 0 ? g : T(0); });
       case UnaryOp::gelu:
-        return from_x([](T v, T g) { return math::gelu_derivative(v) * g; });
+        return from_x([](T v, T g) { return gelu_derivative(v) * g; });
     }
   });
 }
