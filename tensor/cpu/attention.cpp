@@ -1,56 +1,12 @@
 #include <cmath>
 #include <limits>
 
-#include "tensor/attention_mask.h"
-#include "tensor/cpu/attention_panels.h"
-#include "tensor/cpu/exp_flushed.h"
+#include "tensor/cpu/attention_call.h"
 #include "tensor/cpu/kernels_cpu.h"
-#include "tensor/cpu/philox_lanes.h"
+#include "tensor/cpu/softmax_rows.h"
 
 namespace fen::cpu {
 namespace {
-
-/// keep_ij = 0 or 1/(1-p) for the keys j that query i sees.
-template <class T>
-void dropout_factors(const AttentionProblem& problem, const AttentionOptions& options, Panel<T> keep) {
-  const auto threshold = static_cast<std::uint32_t>(bernoulli_threshold(options.dropout));
-  const T scale = static_cast<T>(1 / (1 - options.dropout));
-  PhiloxBlocks blocks{};
-  PhiloxWords words;
-  T* destination[kPhiloxLanes];
-  int waiting = 0;
-  const auto draw = [&] {
-    philox_lanes(options.key, blocks, words);
-    for (int l = 0; l < waiting; ++l) {
-      for (int w = 0; w < 4; ++w) destination[l][w] = words.word[4 * l + w] >= threshold ? scale : T(0);
-    }
-    waiting = 0;
-  };
-  for (Index i = 0; i < problem.queries; ++i) {
-    std::fill_n(keep.row(i), keep.stride, T(0));
-    for (Index group = 0; 4 * group < problem.visible(i); ++group) {
-      blocks.index[waiting] =
-          attention_mask_block(problem.first_query + i, options.heads, problem.head, group);
-      destination[waiting] = keep.row(i) + 4 * group;
-      if (++waiting == kPhiloxLanes) draw();
-    }
-  }
-  if (waiting > 0) draw();
-}
-
-template <class T>
-T sum(const T* x, Index padded_size) {
-  T lane[kLanes<T>] = {};
-  for (Index start = 0; start < padded_size; start += kLanes<T>) {
-#pragma omp simd
-    for (Index l = 0; l < kLanes<T>; ++l) lane[l] += x[start + l];
-  }
-#pragma GCC unroll 4
-  for (Index half = kLanes<T> / 2; half > 0; half /= 2) {
-    for (Index l = 0; l < half; ++l) lane[l] += lane[l + half];
-  }
-  return lane[0];
-}
 
 template <class T>
 T dot(const T* a, const T* b, Index n) {
@@ -60,35 +16,55 @@ T dot(const T* a, const T* b, Index n) {
   return total;
 }
 
-/// s_ij = q_i·k_j for the keys that query i sees.
+/// s_ij = q_i·k_j for the keys that query i sees, and up to the end of a vector for others.
 template <class T>
 void scores(const AttentionProblem& problem, Panel<T> q, Panel<T> keys_transposed, Panel<T> s) {
   product(problem.queries, {q.data, q.stride, 1}, keys_transposed, s, [&](Index, Index last) {
-    return Extent{0, problem.width, 0, problem.width, problem.visible(last)};
+    return Extent{0, problem.width, 0, problem.width, padded<T>(problem.visible(last))};
   });
 }
 
-/// s_j = exp(scale s_j - shift) for the visible j, and 0 behind them. Without a shift given, it is the
-/// largest of scale s_j. Returns the shift.
-template <class T>
-T exponentials(Panel<T> s, Index i, Index visible, T scale, const T* given_shift) {
-  T* x = s.row(i);
-  const Index end = padded<T>(visible);
-  // The padding repeats the last score: a mask inside the loops would keep them from vectorising.
-  if (visible > 0) std::fill(x + visible, x + end, x[visible - 1]);
-  T shift;
-  if (given_shift) {
-    shift = *given_shift;
-  } else {
-    T top = -std::numeric_limits<T>::infinity();
-#pragma omp simd reduction(max : top)
-    for (Index j = 0; j < end; ++j) top = scale * x[j] > top ? scale * x[j] : top;
-    shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
+/// f(… f(lane_0, lane_1) …), in the order of a tree.
+template <class T, class F>
+T fold(T (&lane)[kLanes<T>], const F& f) {
+#pragma GCC unroll 4
+  for (Index half = kLanes<T> / 2; half > 0; half /= 2) {
+    for (Index l = 0; l < half; ++l) lane[l] = f(lane[l], lane[l + half]);
   }
+  return lane[0];
+}
+
+/// The largest of scale x_j, j < visible; -inf where there is none. NaN is passed over.
+template <class T>
+T scaled_max(const T* x, Index visible, T scale) {
+  alignas(64) T top[kLanes<T>];
+  std::fill_n(top, kLanes<T>, -std::numeric_limits<T>::infinity());
+  for (Index start = 0; start < visible; start += kLanes<T>) {
+    const auto left = static_cast<LaneNumber<T>>(visible - start);
 #pragma omp simd
-  for (Index j = 0; j < end; ++j) x[j] = exp_flushed(scale * x[j] - shift);
-  std::fill(x + visible, x + s.stride, T(0));
-  return shift;
+    for (LaneNumber<T> l = 0; l < static_cast<LaneNumber<T>>(kLanes<T>); ++l) {
+      const T scaled = scale * x[start + l];
+      top[l] = l < left && scaled > top[l] ? scaled : top[l];
+    }
+  }
+  return fold(top, [](T a, T b) { return a > b ? a : b; });
+}
+
+/// x_j = exp(scale x_j - shift) for j < visible, and 0 behind them up to `size`, of whole vectors. Returns
+/// their sum.
+template <class T>
+T exponentials(T* x, Index visible, Index size, T scale, T shift) {
+  alignas(64) T total[kLanes<T>] = {};
+  for (Index start = 0; start < size; start += kLanes<T>) {
+    const auto left = static_cast<LaneNumber<T>>(visible - start);
+#pragma omp simd
+    for (LaneNumber<T> l = 0; l < static_cast<LaneNumber<T>>(kLanes<T>); ++l) {
+      const T e = exp_flushed(scale * x[start + l] - shift);
+      x[start + l] = l < left ? e : T(0);
+      total[l] += x[start + l];
+    }
+  }
+  return fold(total, [](T a, T b) { return a + b; });
 }
 
 }  // namespace
@@ -100,21 +76,23 @@ void attention(View q, View k, View v, View query_offsets, View key_offsets, Att
     using T = typename decltype(tag)::type;
     const AttentionCall<T> call(q, query_offsets, key_offsets, options);
     const Index wide = padded<T>(call.width), long_row = padded<T>(call.most_keys);
-    const Index elements = (call.width + 2 * call.most_queries) * long_row + call.most_keys * wide;
+    const Index elements = (call.width + (1 + options.heads) * call.most_queries) * long_row +
+                           call.most_keys * wide + 2 * padded<T>(call.most_queries);
     const T scale = static_cast<T>(options.scale);
-    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T>& scratch) {
+    call.for_each_problem(elements, [&](const AttentionProblem& problem, Panel<T> keep, Scratch<T>& scratch) {
       const Index n = problem.queries, m = problem.keys, d = problem.width;
-      const Panel<T> kt = scratch.panel(d, m), p = scratch.panel(n, m), keep = scratch.panel(n, m);
+      const Panel<T> kt = scratch.panel(d, m), p = scratch.panel(n, m);
+      const Panel<T> shifts = scratch.panel(1, n), totals = scratch.panel(1, n);
       const Panel<T> values = padded_rows(call.columns(v, problem.first_key, problem.head), m, d, scratch);
       copy_transposed(call.columns(k, problem.first_key, problem.head), m, d, kt);
-      if (options.dropout > 0) dropout_factors(problem, options, keep);
       scores(problem, call.columns(q, problem.first_query, problem.head), kt, p);
       for (Index i = 0; i < n; ++i) {
         const Index visible = problem.visible(i), end = padded<T>(visible);
         T* row = p.row(i);
-        const T shift = exponentials<T>(p, i, visible, scale, nullptr);
-        const T total = sum(row, end), inverse = 1 / total;
-        lse.as<T>()[(problem.first_query + i) * options.heads + problem.head] = shift + std::log(total);
+        const T shift = finite_shift(scaled_max(row, visible, scale));
+        const T total = exponentials(row, visible, p.stride, scale, shift), inverse = 1 / total;
+        shifts.data[i] = shift;
+        totals.data[i] = total;
         if (options.dropout > 0) {
 #pragma omp simd
           for (Index j = 0; j < end; ++j) row[j] *= inverse * keep.row(i)[j];
@@ -123,6 +101,10 @@ void attention(View q, View k, View v, View query_offsets, View key_offsets, Att
           for (Index j = 0; j < end; ++j) row[j] *= inverse;
         }
       }
+      for (Index i = n; i < totals.stride; ++i) shifts.data[i] = totals.data[i] = 1;
+#pragma omp simd
+      for (Index i = 0; i < totals.stride; ++i) shifts.data[i] += math::log(totals.data[i]);
+      for (Index i = 0; i < n; ++i) call.row_of(lse, problem, i) = shifts.data[i];
       product(n, {p.data, p.stride, 1}, values, call.columns(y, problem.first_query, problem.head),
               [&](Index first, Index last) {
                 return Extent{0, problem.visible(last), 0, problem.visible(first), d};
@@ -140,28 +122,26 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
     using T = typename decltype(tag)::type;
     const AttentionCall<T> call(q, query_offsets, key_offsets, options);
     const Index wide = padded<T>(call.width), long_row = padded<T>(call.most_keys);
-    const Index elements =
-        (2 * call.width + 3 * call.most_queries) * long_row + (call.most_keys + 2 * call.most_queries) * wide;
+    const Index elements = (2 * call.width + (2 + options.heads) * call.most_queries) * long_row +
+                           (call.most_keys + 2 * call.most_queries) * wide;
     const T scale = static_cast<T>(options.scale);
-    call.for_each_problem(elements, [&](const AttentionProblem& problem, Scratch<T>& scratch) {
+    call.for_each_problem(elements, [&](const AttentionProblem& problem, Panel<T> keep, Scratch<T>& scratch) {
       const Index n = problem.queries, m = problem.keys, d = problem.width;
       const auto query_rows = [&](View x) { return call.columns(x, problem.first_query, problem.head); };
       const auto key_rows = [&](View x) { return call.columns(x, problem.first_key, problem.head); };
       const Panel<T> kt = scratch.panel(d, m), vt = scratch.panel(d, m);
-      const Panel<T> p = scratch.panel(n, m), ds = scratch.panel(n, m), keep = scratch.panel(n, m);
+      const Panel<T> p = scratch.panel(n, m), ds = scratch.panel(n, m);
       const Panel<T> keys = padded_rows(key_rows(k), m, d, scratch);
       const Panel<T> queries = padded_rows(query_rows(q), n, d, scratch);
       const Panel<T> gradients = padded_rows(query_rows(dy), n, d, scratch);
       copy_transposed(key_rows(k), m, d, kt);
       copy_transposed(key_rows(v), m, d, vt);
-      if (options.dropout > 0) dropout_factors(problem, options, keep);
       scores(problem, queries, kt, p);
       scores(problem, gradients, vt, ds);
       for (Index i = 0; i < n; ++i) {
         const Index visible = problem.visible(i), end = padded<T>(visible);
         T *p_row = p.row(i), *ds_row = ds.row(i);
-        exponentials(p, i, visible, scale,
-                     lse.as<T>() + (problem.first_query + i) * options.heads + problem.head);
+        exponentials(p_row, visible, p.stride, scale, call.row_of(lse, problem, i));
         const T mean = dot(gradients.row(i), query_rows(y).row(i), d);
         if (options.dropout > 0) {
 #pragma omp simd

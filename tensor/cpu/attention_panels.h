@@ -1,21 +1,24 @@
-// The pieces of packed attention. Each (sequence, head) is one small problem of n queries and m keys of width
-// d, solved by one thread in its own scratch. Panels have rows padded to whole vectors, and every product is
-// a sum of scaled panel rows: so no loop has a remainder, and a sum has one order whatever the threads do.
+// The small matrices of packed attention. Panels have rows padded to whole vectors, and every product is a
+// sum of scaled panel rows: so no loop has a remainder, and a sum has one order whatever the threads do.
 #pragma once
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
 
-#include <omp.h>
-
-#include "tensor/attention_problem.h"
-#include "tensor/cpu/buffer.h"
-#include "tensor/kernels.h"
+#include "tensor/shape.h"
 
 namespace fen::cpu {
 
 /// Elements of a 64-byte vector.
 template <class T>
 inline constexpr Index kLanes = 64 / static_cast<Index>(sizeof(T));
+
+/// An integer as wide as T: comparisons of it mask a vector of T.
+template <class T>
+using LaneNumber = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
 template <class T>
 Index padded(Index n) {
@@ -50,51 +53,6 @@ class Scratch {
   T* next_;
 };
 
-/// What the problems of one call share.
-template <class T>
-struct AttentionCall {
-  View query_offsets, key_offsets;
-  const AttentionOptions& options;
-  Index stride, width;  // of a packed row, and of a head
-  Index most_queries = 0, most_keys = 0;
-
-  AttentionCall(View q, View queries, View keys, const AttentionOptions& attention_options)
-      : query_offsets(queries),
-        key_offsets(keys),
-        options(attention_options),
-        stride(q.size[1]),
-        width(q.size[1] / attention_options.heads) {
-    for (Index b = 0; b + 1 < queries.numel(); ++b) {
-      most_queries = std::max(most_queries, problem(b, 0).queries);
-      most_keys = std::max(most_keys, problem(b, 0).keys);
-    }
-  }
-
-  AttentionProblem problem(Index b, int head) const {
-    const auto *query = query_offsets.as<std::int32_t>() + b, *key = key_offsets.as<std::int32_t>() + b;
-    return {query[1] - query[0], key[1] - key[0], width, query[0], key[0], head, options.causal};
-  }
-
-  /// The head's columns of the packed x (T,D), from row `first` on.
-  Panel<T> columns(View x, Index first, int head) const {
-    return {x.as<T>() + first * stride + head * width, stride};
-  }
-
-  /// Calls body(problem, scratch) for every sequence and head; `elements` of scratch suffice for the largest.
-  template <class Body>
-  void for_each_problem(Index elements, const Body& body) const {
-    const Index sequences = query_offsets.numel() - 1, lines = elements / kLanes<T> + 1;
-    const Buffer<Line<T>> memory(lines * omp_get_max_threads());
-#pragma omp parallel for schedule(dynamic, 8) if (sequences > 1)
-    for (Index b = 0; b < sequences; ++b) {
-      for (int head = 0; head < options.heads; ++head) {
-        Scratch<T> scratch(memory.data() + lines * omp_get_thread_num());
-        body(problem(b, head), scratch);
-      }
-    }
-  }
-};
-
 /// Copies `count` elements; whole vectors inline, since a row is too short for a call to memcpy.
 template <class T>
 void copy_row(const T* x, Index count, T* y) {
@@ -116,31 +74,53 @@ struct Extent {
   Index first, last, whole_first, whole_last, width;
 };
 
-/// out_r = sum_k a_rk b_k for R rows at once: R independent sums hide the latency of each, and stay in
-/// registers. Where not all rows need a term, zeros are skipped: 0 * NaN would carry a masked NaN across.
-template <int R, class T>
-void weighted_rows(Factors<T> a, Panel<T> b, Extent extent, Panel<T> out) {
-  for (Index start = 0; start < extent.width; start += kLanes<T>) {
-    alignas(64) T sum[R][kLanes<T>] = {};
-    const auto add = [&](Index k, int r, T factor) {
-      const T* row = b.row(k) + start;
-#pragma omp simd
-      for (Index l = 0; l < kLanes<T>; ++l) sum[r][l] += factor * row[l];
-    };
-    const auto add_some = [&](Index k) {
+/// A 64-byte vector, in a register: arrays of it stay in registers, where arrays of arrays may not.
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(64)));
+  typedef LaneNumber<T> bits __attribute__((vector_size(64)));
+};
+
+template <class T>
+auto load(const T* x) {
+  typename VectorOf<T>::type v;
+  std::memcpy(&v, x, sizeof v);
+  return v;
+}
+
+/// out_r = sum_k a_rk b_k for R rows and C vectors of columns at once: R C independent sums hide the latency
+/// of each. `out` ends after `count` columns.
+template <int R, int C, class T>
+void weighted_rows(Factors<T> a, const T* b, Index b_stride, Extent extent, Panel<T> out, Index count) {
+  typename VectorOf<T>::type sum[R][C] = {};
+  const auto factor = [&](int r, Index k) { return a.data[r * a.row + k * a.step]; };
+  // To some of the rows, the others having factor 0. There b_k is masked, for 0 * NaN would carry a NaN
+  // across; not by a branch, for among dropout's random zeros it would be guessed wrong every other time.
+  const auto add_some = [&](Index k) {
+    for (int c = 0; c < C; ++c) {
+      const auto row = load(b + k * b_stride + c * kLanes<T>);
       for (int r = 0; r < R; ++r) {
-        const T factor = a.data[r * a.row + k * a.step];
-        if (factor != 0) add(k, r, factor);
+        const T weight = factor(r, k);
+        const auto mask = -static_cast<LaneNumber<T>>(weight != 0);
+        using Bits = typename VectorOf<T>::bits;
+        sum[r][c] += weight * std::bit_cast<typename VectorOf<T>::type>(std::bit_cast<Bits>(row) & mask);
       }
-    };
-    for (Index k = extent.first; k < extent.whole_first; ++k) add_some(k);
-    for (Index k = extent.whole_first; k < extent.whole_last; ++k) {
-#pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) add(k, r, a.data[r * a.row + k * a.step]);
     }
-    for (Index k = extent.whole_last; k < extent.last; ++k) add_some(k);
-    const Index count = std::min(kLanes<T>, extent.width - start);
-    for (int r = 0; r < R; ++r) copy_row(sum[r], count, out.row(r) + start);
+  };
+  for (Index k = extent.first; k < extent.whole_first; ++k) add_some(k);
+  for (Index k = extent.whole_first; k < extent.whole_last; ++k) {
+    for (int c = 0; c < C; ++c) {
+      const auto row = load(b + k * b_stride + c * kLanes<T>);
+      for (int r = 0; r < R; ++r) sum[r][c] += factor(r, k) * row;
+    }
+  }
+  for (Index k = extent.whole_last; k < extent.last; ++k) add_some(k);
+  for (int r = 0; r < R; ++r) {
+    if (count == C * kLanes<T>) {
+      std::memcpy(out.row(r), sum[r], sizeof sum[r]);
+    } else {
+      std::memcpy(out.row(r), sum[r], static_cast<std::size_t>(count) * sizeof(T));
+    }
   }
 }
 
@@ -148,12 +128,22 @@ void weighted_rows(Factors<T> a, Panel<T> b, Extent extent, Panel<T> out) {
 template <class T, class ExtentOf>
 void product(Index rows, Factors<T> a, Panel<T> b, Panel<T> out, const ExtentOf& extent) {
   constexpr int kGroup = 4;
+  const auto group = [&]<int R>(std::integral_constant<int, R>, Index i) {
+    const Extent needed = extent(i, i + R - 1);
+    const Factors<T> factors{a.data + i * a.row, a.row, a.step};
+    Index start = 0;
+    for (; start + kLanes<T> < needed.width; start += 2 * kLanes<T>) {
+      weighted_rows<R, 2>(factors, b.data + start, b.stride, needed, Panel<T>{out.row(i) + start, out.stride},
+                          std::min(2 * kLanes<T>, needed.width - start));
+    }
+    if (start < needed.width) {
+      weighted_rows<R, 1>(factors, b.data + start, b.stride, needed, Panel<T>{out.row(i) + start, out.stride},
+                          needed.width - start);
+    }
+  };
   Index i = 0;
-  const auto rest = [&] { return Factors<T>{a.data + i * a.row, a.row, a.step}; };
-  for (; i + kGroup <= rows; i += kGroup) {
-    weighted_rows<kGroup>(rest(), b, extent(i, i + kGroup - 1), Panel<T>{out.row(i), out.stride});
-  }
-  for (; i < rows; ++i) weighted_rows<1>(rest(), b, extent(i, i), Panel<T>{out.row(i), out.stride});
+  for (; i + kGroup <= rows; i += kGroup) group(std::integral_constant<int, kGroup>(), i);
+  for (; i < rows; ++i) group(std::integral_constant<int, 1>(), i);
 }
 
 /// x as a panel: itself where its width fills whole vectors, else a copy with zeros in the padding.
