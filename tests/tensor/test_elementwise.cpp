@@ -137,7 +137,8 @@ TEST_CASE("unary: gelu in f32 keeps its digits, far to the left too") {
     worst_derivative = std::max(worst_derivative, std::abs(dx[i] - (phi(v) + v * density(v))));
   }
   CHECK(worst < 2.5e-7);
-  CHECK(worst_tail < 4e-6);  // of numbers down to 1e-22; the argument of the exponential, 50, has an ulp of 4e-6
+  CHECK(worst_tail <
+        4e-6);  // of numbers down to 1e-22; the argument of the exponential, 50, has an ulp of 4e-6
   CHECK(worst_derivative < 4e-7);
 }
 
