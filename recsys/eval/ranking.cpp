@@ -12,11 +12,6 @@
 namespace fen::recsys {
 namespace {
 
-/// 256 users' scores of 32768 items are 32 MiB: what a last-level cache may hold. A smaller catalogue is one
-/// tile.
-constexpr std::int32_t kUsersAtATime = 256;
-constexpr Index kItemsAtATime = 32768;
-
 /// How a run of scores compares with a threshold. NaNs are what is left of the run's length.
 struct Counts {
   Index greater = 0, equal = 0, less = 0;

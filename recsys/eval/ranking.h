@@ -22,6 +22,11 @@ using Encode = std::function<Tensor(const PackedSequences&)>;
 
 inline constexpr int kCutoffs[] = {5, 10, 20};
 
+/// 256 users' scores of 32768 items are 32 MiB: what a last-level cache may hold. A smaller catalogue is one
+/// tile.
+inline constexpr std::int32_t kUsersAtATime = 256;
+inline constexpr Index kItemsAtATime = 32768;
+
 /// Means over users, in [0, 1]; entry i belongs to kCutoffs[i].
 struct Metrics {
   std::int64_t users = 0;
