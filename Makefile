@@ -41,7 +41,7 @@ cuda: setup  ## the CUDA backend for every GPU that is supported; needs nvcc
 # The CUDA kernels run on the CPU, compiled by the C++ compiler; needs CUDA's headers, no GPU and no nvcc.
 cuda-host cuda-host-asan cuda-host-tsan: setup
 	cmake --preset $(@:cuda-host%=cudahost%) $(CMAKE_FLAGS)
-	cmake --build build-$(@:cuda-host%=cudahost%) --target fen_cuda_host_tests
+	cmake --build build-$(@:cuda-host%=cudahost%) --target fen_cuda_host_tests fenrec_cuda_host
 	ctest --test-dir build-$(@:cuda-host%=cudahost%) --output-on-failure -L cuda-host $(CTEST_FLAGS)
 
 planted-bugs: cuda-host  ## bugs planted into the CUDA kernels, which the tests must find

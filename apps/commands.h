@@ -13,6 +13,7 @@ void add_evaluate(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_replay(CLI::App& program);
 void add_synthetic(CLI::App& program);
+void add_gpu_check(CLI::App& program);
 void add_info(CLI::App& program);
 void add_demo(CLI::App& program);
 

@@ -14,6 +14,7 @@
 #include "recsys/data/dataset.h"
 #include "recsys/train/checkpoint.h"
 #include "recsys/train/run_folder.h"
+#include "tensor/kernels.h"
 
 namespace fen::apps {
 namespace {
@@ -22,7 +23,7 @@ struct Options {
   std::string checkpoint, data, protocol, split = "test";
   int heads = 2;
   Device device;
-  bool json = false;
+  bool tf32 = false, json = false;
 };
 
 recsys::ProtocolMetrics evaluate(const recsys::SasRec& encoder, const recsys::Dataset& dataset,
@@ -37,6 +38,7 @@ recsys::ProtocolMetrics evaluate(const recsys::SasRec& encoder, const recsys::Da
 }
 
 void run(const Options& options) {
+  kernels(options.device).allow_tf32(options.tf32);  // throws where there is no such device, or no TF32
   const auto split = options.split == "test" ? recsys::Split::test : recsys::Split::valid;
   const auto checkpoint = recsys::load_checkpoint(options.checkpoint, options.heads);
   const auto dataset = recsys::Dataset::read(options.data);
@@ -83,6 +85,7 @@ void add_evaluate(CLI::App& program) {
       ->check(CLI::PositiveNumber)
       ->type_name("");
   add_device(*command, options->device);
+  add_tf32(*command, options->tf32);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(

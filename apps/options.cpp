@@ -89,6 +89,11 @@ void add_device(CLI::App& command, Device& device) {
       ->type_name("D");
 }
 
+void add_tf32(CLI::App& command, bool& allowed) {
+  command.add_flag("--tf32", allowed,
+                   "with --device cuda: round the factors of f32 products to TF32, for speed");
+}
+
 void add_json(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "print the result as one JSON object on stdout");
 }

@@ -40,6 +40,9 @@ void add_threads(CLI::App& command);
 /// used.
 void add_device(CLI::App& command, Device& device);
 
+/// --tf32. `allowed` must outlive the parse; kernels(device).allow_tf32(allowed) makes it so.
+void add_tf32(CLI::App& command, bool& allowed);
+
 /// --json. `json` must outlive the parse.
 void add_json(CLI::App& command, bool& json);
 

@@ -14,8 +14,6 @@
 namespace fen::apps {
 namespace {
 
-constexpr double kTolerance = 1e-9;
-
 constexpr const char* kExamples =
     R"(A golden file holds parameters, inputs, and what a reference computed from them: losses, gradients, Adam steps.
 docs/results.md has a file's table; tests/golden/README.md tells the layout.
@@ -43,8 +41,8 @@ void run(const Options& options) {
   } else {
     std::cout << report;
   }
-  check(report.worst <= kTolerance, "[replay] ", golden, ": worst relative difference ", report.worst,
-        " exceeds ", kTolerance);
+  check(report.worst <= recsys::kReplayTolerance, "[replay] ", golden, ": worst relative difference ",
+        report.worst, " exceeds ", recsys::kReplayTolerance);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ struct Options {
   ConfigOptions config;
   std::string data, out;
   Device device;
-  bool force = false, resume = false, compose = false, json = false;
+  bool force = false, resume = false, compose = false, tf32 = false, json = false;
 };
 
 constexpr const char* kExamples =
@@ -50,7 +50,7 @@ recsys::RunFolder open_folder(const Options& options, const recsys::Dataset& dat
 void run(const Options& options) {
   const auto dataset = recsys::Dataset::read(options.data);
   spdlog::info("{}", dataset.summary());
-  kernels(options.device);  // throws where there is no such device
+  kernels(options.device).allow_tf32(options.tf32);  // throws where there is no such device, or no TF32
   auto folder = open_folder(options, dataset);
   const recsys::Config& config = folder.config();
 
@@ -96,6 +96,7 @@ void add_train(CLI::App& program) {
   command->add_flag("--compose", options->compose,
                     "make every fused op of the plain ones that define it: slower, the same to rounding");
   add_device(*command, options->device);
+  add_tf32(*command, options->tf32);
   add_threads(*command);
   add_json(*command, options->json);
   command->footer(kExamples);

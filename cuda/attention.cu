@@ -15,6 +15,10 @@ namespace fen::cuda {
 namespace {
 
 constexpr int kWarps = kBlock / kWarp;
+/// Blocks that a multiprocessor is to hold at once. Left to itself the compiler makes room for four, and
+/// spills.
+template <class T>
+constexpr int kBlocksBeside = sizeof(T) == 4 ? 3 : 2;
 
 /// What the problems of one call share. Rows of q, k, v, y and their gradients are `stride` apart.
 template <class T>
@@ -129,7 +133,8 @@ __device__ int rows_before(const AttentionCall<T>& call, Index end, Index first)
 // A tile of keys gives each query a result and an lse of its own; those of the tiles before, which stand in y
 // and lse already, join them by their share of the new sum.
 template <class T>
-__global__ void __launch_bounds__(kBlock) attention_kernel(AttentionCall<T> call, T* y, T* lse) {
+__global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
+    attention_kernel(AttentionCall<T> call, T* y, T* lse) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const Index pitch = call.pitch(), d = call.width;
   T* const k_tile = dynamic_shared<T>();
@@ -204,7 +209,7 @@ struct AttentionGradient {
 // dq by queries against tiles of keys, dk and dv by keys against tiles of queries: so every sum has one
 // owner and one order, for the price of the scores twice.
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
     attention_query_gradient_kernel(AttentionCall<T> call, AttentionGradient<T> gradient) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const Index pitch = call.pitch(), d = call.width;
@@ -257,7 +262,7 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
     attention_key_gradient_kernel(AttentionCall<T> call, AttentionGradient<T> gradient) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const Index pitch = call.pitch(), d = call.width;

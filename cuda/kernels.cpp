@@ -11,6 +11,8 @@ const Kernels* cuda_kernels() {
       .release = cuda::release,
       .upload = cuda::upload,
       .download = cuda::download,
+      .seconds = cuda::seconds,
+      .allow_tf32 = cuda::allow_tf32,
       .copy = cuda::copy,
       .fill = cuda::fill,
       .affine = cuda::affine,

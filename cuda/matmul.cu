@@ -60,6 +60,12 @@ void gemm(const char* op, View a, View b, double beta, View y) {
   });
 }
 
+void allow_tf32(bool allowed) {
+  const cublasStatus_t status =
+      cublasSetMathMode(blas(), allowed ? CUBLAS_TF32_TENSOR_OP_MATH : CUBLAS_DEFAULT_MATH);
+  check(status == CUBLAS_STATUS_SUCCESS, "[tf32] cuBLAS: ", cublasGetStatusString(status));
+}
+
 void matmul(View a, View b, View y) {
   if (y.numel() == 0) return;
   if (a.size[2] == 0) return fill(y, 0);

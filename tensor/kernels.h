@@ -13,6 +13,7 @@
 // - Legend: T tokens of a packed batch, B sequences, D width, N items, R rows, G batch of matrices.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "tensor/device.h"
@@ -82,6 +83,12 @@ struct Kernels {
   void (&release)(void* data, std::size_t bytes);
   void (&upload)(const void* host, void* data, std::size_t bytes);
   void (&download)(const void* data, void* host, std::size_t bytes);
+
+  // Seconds that the device takes for what `work` asks of it, after all that was asked before.
+  double (&seconds)(const std::function<void()>& work);
+  // Whether f32 products may round their factors to TF32 (8 bits of exponent, 10 of fraction), which tensor
+  // cores multiply; at first not. Throws Error where the device knows no TF32.
+  void (&allow_tf32)(bool allowed);
 
   // Elementwise; every view has the same shape. Any strides.
   void (&copy)(View x, View y);  // converts the dtype

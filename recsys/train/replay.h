@@ -18,6 +18,9 @@ struct ReplayRow {
   std::string worst_tensor;
 };
 
+/// What a replay in f64 may differ by: the rounding of sums in another order.
+inline constexpr double kReplayTolerance = 1e-9;
+
 struct ReplayReport {
   std::vector<ReplayRow> rows;
   double worst = 0;

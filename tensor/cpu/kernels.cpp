@@ -9,6 +9,8 @@ const Kernels& cpu_kernels() {
       .release = cpu::release,
       .upload = cpu::transfer,
       .download = cpu::transfer,
+      .seconds = cpu::seconds,
+      .allow_tf32 = cpu::allow_tf32,
       .copy = cpu::copy,
       .fill = cpu::fill,
       .affine = cpu::affine,

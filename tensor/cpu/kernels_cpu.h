@@ -8,6 +8,8 @@ namespace fen::cpu {
 void* allocate(std::size_t bytes);
 void release(void* data, std::size_t bytes);
 void transfer(const void* from, void* to, std::size_t bytes);
+double seconds(const std::function<void()>& work);
+void allow_tf32(bool allowed);
 void copy(View x, View y);
 void fill(View y, double value);
 void affine(View x, double scale, double shift, View y);

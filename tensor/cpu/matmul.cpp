@@ -48,6 +48,10 @@ void matmul_in_pieces(Index pieces, Index m, Index n, Index k, GemmOperand<T> a,
 
 }  // namespace
 
+void allow_tf32(bool allowed) {
+  check(!allowed, "[tf32] the CPU multiplies in plain f32 alone; use --device cuda, or leave --tf32 out");
+}
+
 void matmul(View a, View b, View y) {
   const Index groups = y.size[0], m = y.size[1], n = y.size[2], k = a.size[2];
   if (y.numel() == 0) return;

@@ -37,9 +37,12 @@ void softmax_backward(View y, View dy, View dx) {
     for_each_row(y.size[0], n, [&](Index r) {
       const T *out = y.as<T>() + r * n, *gradient = dy.as<T>() + r * n;
       T* in = dx.as<T>() + r * n;
-      T dot = 0;
-#pragma omp simd reduction(+ : dot)
-      for (Index i = 0; i < n; ++i) dot += out[i] * gradient[i];
+      const T dot = sum_of_runs<T>(n, [=](Index first, Index last) {
+        T total = 0;
+#pragma omp simd reduction(+ : total)
+        for (Index i = first; i < last; ++i) total += out[i] * gradient[i];
+        return total;
+      });
 #pragma omp simd
       for (Index i = 0; i < n; ++i) in[i] = out[i] * (gradient[i] - dot);
     });

@@ -1,6 +1,7 @@
 // The loops over a row that every softmax has in it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -24,22 +25,36 @@ T finite_shift(T top) {
   return std::isinf(top) ? T(0) : top;
 }
 
+/// The sum of run(first, last) over runs of a row, joined in double: a sum of a million f32 terms, one after
+/// another, keeps four digits.
+template <class T, class Run>
+T sum_of_runs(Index n, const Run& run) {
+  constexpr Index kRun = 4096;
+  double total = 0;
+  for (Index first = 0; first < n; first += kRun) total += run(first, std::min(first + kRun, n));
+  return static_cast<T>(total);
+}
+
 /// sum exp(x_i - shift)
 template <class T>
 T sum_exponentials(const T* x, Index n, T shift) {
-  T total = 0;
+  return sum_of_runs<T>(n, [=](Index first, Index last) {
+    T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += exp_flushed(x[i] - shift);
-  return total;
+    for (Index i = first; i < last; ++i) total += exp_flushed(x[i] - shift);
+    return total;
+  });
 }
 
 /// y_i = exp(x_i - shift), and their sum; y may be x.
 template <class T>
 T exponentials(const T* x, Index n, T shift, T* y) {
-  T total = 0;
+  return sum_of_runs<T>(n, [=](Index first, Index last) {
+    T total = 0;
 #pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += y[i] = exp_flushed(x[i] - shift);
-  return total;
+    for (Index i = first; i < last; ++i) total += y[i] = exp_flushed(x[i] - shift);
+    return total;
+  });
 }
 
 /// y_i = scale exp(x_i - shift); y may be x.

@@ -173,6 +173,7 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data good.txt --heads 5" + out, 1, "multiple of heads");
   scratch.refuses("train --data good.txt" + out, 1, "8 training samples, too few for 256 clusters");
   scratch.refuses("train --data good.txt --device cuda" + out, 1, "no CUDA backend");
+  scratch.refuses("train --data good.txt --clusters 4 --tf32" + out, 1, "the CPU multiplies in plain f32");
   scratch.refuses("train --data good.txt --device tpu" + out, 2, "'tpu' is no device");
   scratch.refuses("train --data good.txt --out run --resume --epochs 3", 2, "--resume");
   scratch.refuses("train --data good.txt --out nowhere --resume", 1, "holds no run to resume");
@@ -180,6 +181,8 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data good.txt --clusters 4 --out good.txt", 1, "good.txt is a file");
   CHECK(text_of(scratch / "run/config.json") == "an old run");
   scratch.refuses("evaluate --checkpoint none.safetensors --data good.txt", 1, "none.safetensors");
+  scratch.refuses("evaluate --checkpoint none.safetensors --data good.txt --tf32", 1, "use --device cuda");
+  scratch.refuses("gpu-check --no-times", 1, "no CUDA backend");
   scratch.refuses("evaluate --checkpoint good.txt --data good.txt", 1, "good.txt");
 }
 

@@ -1,9 +1,10 @@
 // Each fused op against the plain composition that defines it: values and gradients.
+#include "tests/verify/op_cases.h"
+
 #include "autograd/composing.h"
 #include "autograd/engine.h"
 #include "autograd/node.h"
 #include "recsys/loss/contrastive.h"
-#include "tests/autograd/op_cases.h"
 #include "tests/tensor/tensor_fixture.h"
 
 using namespace fen;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/devices.h"
 
 namespace fen::test {
 
@@ -15,19 +16,10 @@ inline Tensors on(Device device, const Tensors& tensors) {
   return moved;
 }
 
-/// Rounding of sums in another order, and of a device's own exp and log.
-inline double tolerance_of(DType dtype) { return dtype == DType::f32 ? 1e-5 : 1e-12; }
-
 /// check_close, for many elements: asserts only where it would fail.
 inline void check_all_close(const Tensor& a, const Tensor& b, double tolerance) {
   REQUIRE(a.shape() == b.shape());
-  const auto x = list(a), y = list(b);
-  bool close = true;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    close = close && (x[i] == y[i] || (std::isnan(x[i]) && std::isnan(y[i])) ||
-                      std::abs(x[i] - y[i]) <= tolerance * std::max(1.0, std::abs(y[i])));
-  }
-  if (!close) check_close(a, b, tolerance);
+  if (!(difference(a, b) <= tolerance)) check_close(a, b, tolerance);
 }
 
 /// f(inputs), one tensor or several, on both devices. Whole numbers and bools must be equal.
@@ -46,8 +38,7 @@ void check_same(const Tensors& inputs, const F& f) {
     INFO("result ", i);
     REQUIRE(got[i].device() == kCuda);
     REQUIRE(got[i].dtype() == expected[i].dtype());
-    check_all_close(got[i].to(Device::cpu()), expected[i],
-                    is_floating(got[i].dtype()) ? tolerance_of(got[i].dtype()) : 0);
+    check_all_close(got[i].to(Device::cpu()), expected[i], tolerance_of(got[i].dtype()));
   }
 }
 

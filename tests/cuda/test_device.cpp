@@ -23,6 +23,19 @@ TEST_CASE("cuda: too little memory says how much there is") {
   CHECK(error_of([] { Tensor::zeros({8}, {.device = kCuda}); }).empty());  // and the next call works
 }
 
+TEST_CASE("cuda: seconds are those of the work, and not of the wait before it") {
+  const Tensor x = Tensor::ones({1 << 20}, {.device = kCuda});
+  const double none = kernels(kCuda).seconds([] {});
+  double some = 0, sum_of_parts = 0;
+  some = kernels(kCuda).seconds([&] {
+    sum_of_parts = kernels(kCuda).seconds([&] { exp(x); });
+    sum_of_parts += kernels(kCuda).seconds([&] { exp(x); });
+  });
+  CHECK(none >= 0);
+  CHECK(sum_of_parts > none);
+  CHECK(some >= sum_of_parts);
+}
+
 TEST_CASE("cuda: memory given back is counted") {
   const std::size_t before = memory_use(kCuda).now;
   {

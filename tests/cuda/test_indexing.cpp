@@ -83,6 +83,23 @@ TEST_CASE("cuda: segment_sum") {
   });
 }
 
+TEST_CASE("cuda: TF32 rounds the factors of f32 products, and is off unless allowed") {
+  // 1 + 2^-11 + 2^-12 needs 12 bits of fraction; TF32 has 10, and the nearest such number is 1 + 2^-10.
+  const Tensor a = f32({1.000732421875f}, {1, 1}).to(kCuda), one = f32({1}, {1, 1}).to(kCuda);
+  const auto product = [&] { return list(matmul(a, one).to(Device::cpu()))[0]; };
+  CHECK(product() == 1.000732421875);
+  kernels(kCuda).allow_tf32(true);
+  const double rounded = product(), exact = list(matmul(a.to(DType::f64), one.to(DType::f64)))[0];
+  kernels(kCuda).allow_tf32(false);
+  CHECK(exact == 1.000732421875);
+  CHECK(std::abs(rounded - 1.000732421875) <= 0x1p-11);
+  // Turing has no TF32; the GPU may as well choose f32 for so small a product.
+  MESSAGE("1 + 2^-11 + 2^-12 becomes ", rounded);
+  CHECK(product() == 1.000732421875);
+  CHECK(error_of([] { kernels(Device::cpu()).allow_tf32(true); }).find("--device cuda") != std::string::npos);
+  kernels(Device::cpu()).allow_tf32(false);
+}
+
 TEST_CASE("cuda: matmul of views") {
   const Tensor a = random({2, 5, 7}, 1), b = random({2, 7, 3}, 2);
   check_same_in_both_dtypes({a, b}, [](const Tensors& in) {

@@ -1,68 +1,46 @@
 // Every case of the differentiable operations on the GPU: against the CPU, and by differences.
-#include "autograd/engine.h"
-#include "autograd/gradcheck.h"
-#include "tests/autograd/op_cases.h"
 #include "tests/cuda/cuda_fixture.h"
+#include "tests/verify/devices.h"
 
 using namespace fen;
 using namespace fen::test;
 
 namespace {
 
-std::vector<OpCase> all_cases() {
-  std::vector<OpCase> all;
-  for (const auto& cases :
-       {elementwise_cases(), layout_cases(), reduce_cases(), indexing_cases(), fused_cases()}) {
-    all.insert(all.end(), cases.begin(), cases.end());
+void check_passed(const std::vector<OpReport>& reports) {
+  CHECK_FALSE(reports.empty());
+  for (const OpReport& report : reports) {
+    INFO(report.op, ": f32 ", report.f32.value, " in ", report.f32.at, ", f64 ", report.f64.value, " in ",
+         report.f64.at, ", gradient ", report.gradient.value, " in ", report.gradient.at);
+    CHECK(report.passed());
   }
-  return all;
 }
-
-/// The case's result and its inputs' gradients for a cotangent that both devices draw alike. Moving to the
-/// device of before would be another op.
-Tensors result_and_gradients(const OpCase& c, const Tensors& inputs) {
-  Inputs leaves;
-  for (const Tensor& input : inputs) leaves.emplace_back(input, true);
-  const Variable y = c.f(leaves);
-  Tensors results{y.value()};
-  for (const Tensor& gradient : grad(y, leaves, normal(y.shape(), {3, 1}, y.value().options()))) {
-    if (gradient.defined()) results.push_back(gradient);
-  }
-  return results;
-}
-
-bool moves_device(const OpCase& c) { return c.op() == "to"; }
 
 }  // namespace
 
 TEST_CASE("cuda: op cases, values and gradients as on the CPU") {
-  for (const OpCase& c : all_cases()) {
-    if (moves_device(c)) continue;
-    CAPTURE(c.name);
-    check_same_in_both_dtypes(c.inputs, [&](const Tensors& in) { return result_and_gradients(c, in); });
-    check_same_in_both_dtypes(c.inputs, [&](const Tensors& in) {
-      Tensors views;
-      for (const Tensor& x : in) views.push_back(strided(x));
-      return result_and_gradients(c, views);
-    });
-  }
+  check_passed(compare_ops(kCuda, op_cases()));
 }
 
-TEST_CASE("cuda: op cases, gradients by differences") {
-  for (const OpCase& c : all_cases()) {
-    if (moves_device(c)) continue;
-    CAPTURE(c.name);
-    Inputs leaves;
-    std::vector<std::pair<std::string, Variable>> named;
-    for (const Tensor& input : c.inputs) {
-      leaves.emplace_back(input.to(kCuda).clone(), true);
-      named.emplace_back(str("input ", named.size()), leaves.back());
-    }
-    const auto numeric = c.numeric ? std::function<Variable()>([&] { return c.numeric(leaves); })
-                                   : std::function<Variable()>();
-    const GradcheckReport report =
-        gradcheck([&] { return c.f(leaves); }, named, {.tolerance = 1e-6}, numeric);
-    INFO(str(report));
-    CHECK(report.passed);
-  }
+TEST_CASE("cuda: large op cases, values and gradients as on the CPU") {
+  check_passed(compare_ops(kCuda, large_cases()));
+}
+
+TEST_CASE("cuda: op cases, gradients by differences") { check_passed(gradcheck_ops(kCuda, op_cases())); }
+
+TEST_CASE("cuda: a wrong result is seen, and named") {
+  // The CPU's numbers and others: what a broken kernel would give.
+  OpCase broken{"add: broken on the device",
+                [](const Inputs& in) { return in[0].value().device().is_cpu() ? in[0] : in[0] + 1e-3; },
+                {random({2, 3}, 1)}};
+  const auto reports = compare_ops(kCuda, {broken});
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].op == "add");
+  CHECK(reports[0].f64.at.starts_with("add: broken"));
+  CHECK(reports[0].f64.value > 1e-4);
+  CHECK_FALSE(reports[0].passed());
+  CHECK(std::isinf(difference(f64({1, kNan}), f64({1, 2}))));
+  CHECK(std::isinf(difference(f64({kInf}), f64({-kInf}))));
+  CHECK(std::isinf(difference(f64({1}), f64({1, 1}))));
+  CHECK(difference(f64({kNan, kInf, 3}), f64({kNan, kInf, 2})) == 0.5);
 }

@@ -17,7 +17,7 @@ namespace {
 
 /// The names of all __global__ functions of cuda/.
 std::set<std::string> kernels() {
-  static const std::regex pattern(R"(__global__ void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\()");
+  static const std::regex pattern(R"(__global__ void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\()");
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(FEN_SOURCE_DIR "/cuda")) {
     if (!entry.path().extension().string().starts_with(".cu")) continue;

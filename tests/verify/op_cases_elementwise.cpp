@@ -1,9 +1,9 @@
 #include <numeric>
 
-#include "tests/autograd/op_cases.h"
-#include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
+#include "tests/verify/tensors.h"
 
-namespace fen::test {
+namespace fen::verify {
 namespace {
 
 using UnaryFunction = Variable (*)(const Variable&);
@@ -92,4 +92,4 @@ std::vector<OpCase> elementwise_cases() {
   return cases;
 }
 
-}  // namespace fen::test
+}  // namespace fen::verify

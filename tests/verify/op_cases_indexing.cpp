@@ -1,7 +1,7 @@
-#include "tests/autograd/op_cases.h"
-#include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
+#include "tests/verify/tensors.h"
 
-namespace fen::test {
+namespace fen::verify {
 
 std::vector<OpCase> indexing_cases() {
   std::vector<OpCase> cases;
@@ -65,6 +65,16 @@ std::vector<OpCase> indexing_cases() {
                      return gather(in[0], like(in[0], i32({2, 2, 0, 1, 2, 1, 1, 0}).reshape({2, 4})));
                    },
                    {random({2, 3}, 11)}});
+  cases.push_back({"gather: one row",
+                   [](const Inputs& in) {
+                     return gather(in[0], like(in[0], i32({2, 0}).reshape({1, 2})));
+                   },
+                   {random({1, 3}, 12)}});
+  cases.push_back({"scatter_add: nothing",
+                   [](const Inputs& in) {
+                     return scatter_add(in[0], like(in[0], i32({}).reshape({2, 0})), 3);
+                   },
+                   {random({2, 0}, 13)}});
   cases.push_back({"gather: no places",
                    [](const Inputs& in) {
                      return gather(in[0], like(in[0], i32({}).reshape({2, 0})));
@@ -73,4 +83,4 @@ std::vector<OpCase> indexing_cases() {
   return cases;
 }
 
-}  // namespace fen::test
+}  // namespace fen::verify

@@ -1,7 +1,7 @@
-#include "tests/autograd/op_cases.h"
-#include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
+#include "tests/verify/tensors.h"
 
-namespace fen::test {
+namespace fen::verify {
 
 std::vector<OpCase> layout_cases() {
   std::vector<OpCase> cases;
@@ -67,4 +67,4 @@ std::vector<OpCase> layout_cases() {
   return cases;
 }
 
-}  // namespace fen::test
+}  // namespace fen::verify

@@ -1,7 +1,7 @@
-#include "tests/autograd/op_cases.h"
-#include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
+#include "tests/verify/tensors.h"
 
-namespace fen::test {
+namespace fen::verify {
 namespace {
 
 using Reduction = Variable (*)(const Variable&, const Axes&, bool);
@@ -46,8 +46,17 @@ std::vector<OpCase> reduce_cases() {
   cases.push_back({"softmax: extreme", [](const Inputs& in) { return softmax(in[0]); }, {extreme}});
   cases.push_back({"logsumexp: extreme", [](const Inputs& in) { return logsumexp(in[0]); }, {extreme}});
   const Tensor none = Tensor::zeros({0, 3}, kF64);
-  cases.push_back({"softmax: no rows", [](const Inputs& in) { return softmax(in[0]); }, {none}});
-  cases.push_back({"logsumexp: no rows", [](const Inputs& in) { return logsumexp(in[0]); }, {none}});
+  const Tensor single = random({1, 1}, 7);
+  for (const auto& [shape, x] : {std::pair{"no rows", none}, std::pair{"one element", single}}) {
+    const auto add = [&cases, &x = x, at = str(": ", shape)](const std::string& name, const Function& f) {
+      cases.push_back({name + at, f, {x}});
+    };
+    add("softmax", [](const Inputs& in) { return softmax(in[0]); });
+    add("log_softmax", [](const Inputs& in) { return log_softmax(in[0]); });
+    add("logsumexp", [](const Inputs& in) { return logsumexp(in[0]); });
+    add("topk", [](const Inputs& in) { return topk(in[0], 1).values; });
+    add("mean", [](const Inputs& in) { return mean(in[0], -1); });
+  }
   cases.push_back(
       {"softmax: one column", [](const Inputs& in) { return softmax(in[0]); }, {random({3, 1}, 4)}});
 
@@ -56,9 +65,10 @@ std::vector<OpCase> reduce_cases() {
   cases.push_back(
       {"sort: descending", [](const Inputs& in) { return sort(in[0], true).values; }, {distinct}});
   cases.push_back({"sort: no rows", sorted, {none}});
+  cases.push_back({"sort: one element", sorted, {single}});
   cases.push_back({"topk", [](const Inputs& in) { return topk(in[0], 2).values; }, {apart({2, 4}, 5)}});
   cases.push_back({"topk: all", [](const Inputs& in) { return topk(in[0], 3).values; }, {apart({2, 3}, 6)}});
   return cases;
 }
 
-}  // namespace fen::test
+}  // namespace fen::verify

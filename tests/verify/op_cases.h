@@ -1,4 +1,5 @@
-// One table of cases for the differentiable operations: what gradchecks them, strided, empty and plain.
+// One table of cases for the differentiable operations: what gradchecks them, strided, empty and plain, and
+// compares devices.
 #pragma once
 
 #include <functional>
@@ -7,7 +8,7 @@
 
 #include "autograd/ops.h"
 
-namespace fen::test {
+namespace fen::verify {
 
 using Inputs = std::vector<Variable>;
 using Function = std::function<Variable(const Inputs&)>;
@@ -36,8 +37,14 @@ std::vector<OpCase> layout_cases();
 std::vector<OpCase> reduce_cases();
 std::vector<OpCase> indexing_cases();
 std::vector<OpCase> fused_cases();
+/// All of these.
+std::vector<OpCase> op_cases();
+
+/// Rows of a million columns and catalogues of many tiles: to compare devices with, not to take differences
+/// of.
+std::vector<OpCase> large_cases();
 
 /// Multiples of 0.31 in random order, none twice and none 0: no kink within a difference's step.
 Tensor apart(const Shape& shape, std::uint64_t stream);
 
-}  // namespace fen::test
+}  // namespace fen::verify

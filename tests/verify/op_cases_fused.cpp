@@ -1,9 +1,9 @@
 #include "recsys/loss/contrastive.h"
 #include "recsys/loss/enduring.h"
-#include "tests/autograd/op_cases.h"
-#include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
+#include "tests/verify/tensors.h"
 
-namespace fen::test {
+namespace fen::verify {
 namespace {
 
 void add_attention(std::vector<OpCase>& cases, const std::string& name, const Tensor& query_offsets,
@@ -57,12 +57,14 @@ std::vector<OpCase> fused_cases() {
   cases.push_back({"layer_norm", norm(1e-12), {x, weight, bias}});
   cases.push_back(
       {"layer_norm: three axes, a large epsilon", norm(0.1), {random({2, 2, 4}, 4), weight, bias}});
+  cases.push_back({"layer_norm: one row", norm(1e-12), {x.slice(0, 0, 1), weight, bias}});
   cases.push_back({"layer_norm: no rows", norm(1e-12), {x.slice(0, 0, 0), weight, bias}});
   cases.push_back({"layer_norm: width 1", norm(1e-3), {random({3, 1}, 5), random({1}, 6), random({1}, 7)}});
 
   const auto bias_gelu_of = [](const Inputs& in) { return bias_gelu(in[0], in[1]); };
   cases.push_back({"bias_gelu", bias_gelu_of, {x, bias}});
   cases.push_back({"bias_gelu: three axes", bias_gelu_of, {random({2, 2, 4}, 4), bias}});
+  cases.push_back({"bias_gelu: one row", bias_gelu_of, {x.slice(0, 0, 1), bias}});
   cases.push_back({"bias_gelu: no rows", bias_gelu_of, {x.slice(0, 0, 0), bias}});
 
   const auto finish = [](double p) {
@@ -76,6 +78,9 @@ std::vector<OpCase> fused_cases() {
   cases.push_back({"dropout_add_norm: three axes",
                    finish(0.4),
                    {random({2, 2, 4}, 14), bias, random({2, 2, 4}, 15), weight, norm_bias}});
+  cases.push_back({"dropout_add_norm: one row",
+                   finish(0.4),
+                   {x.slice(0, 0, 1), bias, residual.slice(0, 0, 1), weight, norm_bias}});
   cases.push_back({"dropout_add_norm: no rows",
                    finish(0.4),
                    {x.slice(0, 0, 0), bias, residual.slice(0, 0, 0), weight, norm_bias}});
@@ -137,4 +142,13 @@ std::vector<OpCase> fused_cases() {
   return cases;
 }
 
-}  // namespace fen::test
+std::vector<OpCase> op_cases() {
+  std::vector<OpCase> all;
+  for (const auto& cases :
+       {elementwise_cases(), layout_cases(), reduce_cases(), indexing_cases(), fused_cases()}) {
+    all.insert(all.end(), cases.begin(), cases.end());
+  }
+  return all;
+}
+
+}  // namespace fen::verify
