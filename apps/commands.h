@@ -10,6 +10,7 @@ namespace fen::apps {
 // It prints results to stdout, as one JSON object under --json; everything else goes to stderr.
 void add_train(CLI::App& program);
 void add_evaluate(CLI::App& program);
+void add_recommend(CLI::App& program);
 void add_gradcheck(CLI::App& program);
 void add_replay(CLI::App& program);
 void add_synthetic(CLI::App& program);

@@ -26,6 +26,7 @@ constexpr const char* kExamples = R"(Examples:
   fenrec synthetic --out demo.txt
   fenrec train --preset synthetic --data demo.txt --out runs/demo
   fenrec evaluate --checkpoint runs/demo/best.safetensors --data demo.txt
+  fenrec recommend --checkpoint runs/demo/best.safetensors --data demo.txt --top 20
   fenrec train --preset beauty --data Beauty.txt --objective release --seed 2024 --out runs/beauty
   fenrec train --help
 
@@ -49,6 +50,7 @@ std::unique_ptr<CLI::App> make_program() {
   fen::apps::add_demo(*program);
   fen::apps::add_train(*program);
   fen::apps::add_evaluate(*program);
+  fen::apps::add_recommend(*program);
   fen::apps::add_gradcheck(*program);
   fen::apps::add_replay(*program);
   fen::apps::add_synthetic(*program);

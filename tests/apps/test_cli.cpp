@@ -217,6 +217,22 @@ TEST_CASE("cli: train, then evaluate what it left") {
   contains(table.out, "test strict");
   CHECK(table.out.find("release") == std::string::npos);
 
+  const auto lists = scratch.fenrec("recommend --checkpoint run/best.safetensors --data data.txt --top 2");
+  INFO(lists.error);
+  REQUIRE(lists.status == 0);
+  const std::string data(kSmallData);
+  CHECK(std::ranges::count(lists.out, '\n') == std::ranges::count(data, '\n'));
+  CHECK(lists.out.starts_with(data.substr(0, data.find(' ') + 1)));
+  const auto one =
+      scratch.fenrec("recommend --checkpoint run/best.safetensors --data data.txt --user 2 --seen --json");
+  REQUIRE(one.status == 0);
+  const auto users = nlohmann::json::parse(one.out)["users"];
+  REQUIRE(users.size() == 1);
+  CHECK(users[0]["user"] == 2);
+  CHECK(users[0]["scores"][0] >= users[0]["scores"][1]);
+  scratch.refuses("recommend --checkpoint run/best.safetensors --data data.txt --user 77", 1, "no user 77");
+  scratch.refuses("recommend --checkpoint run/best.safetensors --data data.txt --top 0", 2, "--top");
+
   scratch.write("more.txt", std::string(kSmallData) + "5 7 8 9 1\n");
   scratch.refuses("evaluate --checkpoint run/best.safetensors --data more.txt", 1, "items");
   const auto plain =
