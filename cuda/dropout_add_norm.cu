@@ -5,6 +5,10 @@
 namespace fen::cuda {
 namespace {
 
+/// Blocks of the backward kernel that a multiprocessor is to hold at once: with four, f64 spills.
+template <class T>
+constexpr int kBlocksBeside = sizeof(T) == 4 ? 4 : 2;
+
 /// Dropout's factors, 0 or 1/(1-p), by element.
 template <class T>
 struct Factors {
@@ -87,7 +91,7 @@ struct DropoutAddNormGradient {
 
 // dresidual = layer_norm_backward(dy), dx = dresidual * factors, dbias = sum_r dx
 template <class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
     dropout_add_norm_backward_kernel(DropoutAddNormGradient<T> call, T* partial) {
   const Index n = call.width;
   const ColumnSums<3, T> sums(n);

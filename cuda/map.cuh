@@ -136,7 +136,9 @@ PackedNest<static_cast<int>(N)> in_packs(const Nest<N>& nest, int width) {
 template <class Y, class... X, class F, class... Views>
 void map(const char* op, F f, View y, const Views&... x) {
   constexpr std::size_t kViews = 1 + sizeof...(X);
-  constexpr int kWidth = kPackBytes / static_cast<int>(std::max({sizeof(Y), sizeof(X)...}));
+  // Sixteen bools of several views at once would not fit into registers.
+  constexpr int kMostLanes = 8, kLanes = kPackBytes / static_cast<int>(std::max({sizeof(Y), sizeof(X)...}));
+  constexpr int kWidth = std::min(kLanes, kMostLanes);
   const std::array<View, kViews> views{y, x...};
   const Nest<kViews> nest(views);
   const auto run = [&](auto width) {

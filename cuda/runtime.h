@@ -144,8 +144,12 @@ inline LaunchShape over_items(Index items) {
   return {persistent_grid(items, kBlock), static_cast<unsigned>(threads)};
 }
 
+#if defined(__CUDACC__) || defined(CUDAHOST)  // not in a .cpp beside nvcc
+
 __device__ inline Index first_item() { return static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; }
 __device__ inline Index item_step() { return static_cast<Index>(gridDim.x) * blockDim.x; }
+
+#endif
 
 #ifdef CUDAHOST
 
@@ -160,7 +164,7 @@ __device__ T* dynamic_shared() {
   return static_cast<T*>(cudahost::dynamic_shared_memory());
 }
 
-#else
+#elif defined(__CUDACC__)
 
 /// A __shared__ variable: FEN_SHARED(float, tile, [32][33]); is __shared__ float tile[32][33];
 #define FEN_SHARED(type, name, ...) __shared__ type name __VA_ARGS__
