@@ -52,6 +52,7 @@ std::unique_ptr<CLI::App> make_program() {
   fen::apps::add_gradcheck(*program);
   fen::apps::add_replay(*program);
   fen::apps::add_synthetic(*program);
+  fen::apps::add_trace(*program);
   fen::apps::add_info(*program);
   return program;
 }

@@ -2,10 +2,14 @@
 #include <map>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "cuda/runtime.h"
 #include "recsys/train/learner.h"
 #include "tensor/tracing.h"
+#include "tests/cudahost/child.h"
 #include "tests/recsys/train/tiny.h"
+#include "tests/support/scratch.h"
 #include "tests/tensor/tensor_fixture.h"
 
 using namespace fen;
@@ -116,5 +120,25 @@ TEST_CASE("activity: a trace has all of a step, phase by phase") {
   for (const char* phase : {"encode", "output layer", "contrast", "backward", "optimizer"}) {
     CAPTURE(phase);
     CHECK(launches[phase] > 0);
+  }
+}
+
+TEST_CASE("activity: fenrec trace on the GPU's side") {
+  const test::Scratch scratch("trace-host");
+  const std::string file = (scratch.path / "tiny.txt").string();
+  const std::string fenrec = "CUDAHOST_STREAMS=lazy OMP_NUM_THREADS=1 '" FEN_PROGRAM "' ";
+  test::output_of_command(
+      fenrec + "synthetic --users 60 --items 40 --intents 4 --window 3 --mean-length 8 --out '" + file + "'");
+  const std::string text = test::output_of_command(
+      fenrec + "trace --device cuda --json --width 8 --max-len 6 --batch-size 4 --clusters 3 --data '" +
+      file + "'");
+  CAPTURE(text);
+  const auto json = nlohmann::json::parse(text);
+  REQUIRE(json["steps"].size() == 2);
+  for (const auto& step : json["steps"]) {
+    CHECK(step["step"]["synchronizations"] == 0);
+    CHECK(step["step"]["launches"] > 50);
+    CHECK(step["step"]["products"] > 20);
+    CHECK(step["step"]["predicted_seconds"] > 0);
   }
 }
