@@ -145,7 +145,7 @@ __global__ void __launch_bounds__(kBlock) contrastive_backward_kernel(Contrastiv
   const Index rows = call.rows, across = (rows + kWarp - 1) / kWarp;
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   for (Index tile = blockIdx.x; tile < across * across; tile += gridDim.x) {
-    const Index top = tile / across * kWarp, left = tile % across * kWarp;
+    const Index down = quotient(tile, across), top = down * kWarp, left = (tile - down * across) * kWarp;
     for (int r = warp; r < kWarp; r += kBlock / kWarp) {
       if (left + r < rows && top + lane < rows)
         opposite[r][lane] = call.dgram[(left + r) * rows + top + lane];
