@@ -16,6 +16,7 @@ void add_replay(CLI::App& program);
 void add_synthetic(CLI::App& program);
 void add_gpu_check(CLI::App& program);
 void add_info(CLI::App& program);
+void add_trace(CLI::App& program);
 void add_demo(CLI::App& program);
 
 }  // namespace fen::apps

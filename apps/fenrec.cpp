@@ -55,6 +55,7 @@ std::unique_ptr<CLI::App> make_program() {
   fen::apps::add_replay(*program);
   fen::apps::add_synthetic(*program);
   fen::apps::add_gpu_check(*program);
+  fen::apps::add_trace(*program);
   fen::apps::add_info(*program);
   return program;
 }

@@ -54,6 +54,21 @@ class ReversePass {
     }
   }
 
+  /// The same for the gradient of a part of the cell; the rest of it gets 0.
+  void flow_into_part(const std::shared_ptr<Cell>& cell, const Tensor& gradient, const PartFunction& part) {
+    const auto [place, is_new] = pending_.try_emplace(cell.get(), Pending{cell, {}});
+    Tensor& sum = place->second.gradient;
+    if (is_new) {
+      sum = Tensor::zeros(cell->value.shape(), cell->value.options());
+      part(sum).copy_from(gradient);
+      if (cell->producer) queue_.emplace(cell->producer->id, cell.get());
+      return;
+    }
+    if (!sum.owns_storage() || !sum.is_contiguous()) sum = sum.clone();
+    const Tensor mine = part(sum);
+    kernels(sum.device()).binary(BinaryOp::add, mine.view(), gradient.view(), mine.view());
+  }
+
   static void finish(Pending& pending) {
     for (const Variable::Hook& hook : pending.cell->hooks) {
       if (Tensor replaced = hook(pending.gradient); replaced.defined()) {
@@ -66,19 +81,24 @@ class ReversePass {
 
   void step(Pending& pending) {
     Node& node = *pending.cell->producer;
-    check(node.backward != nullptr, "[backward] the graph behind this '", node.op,
+    check(!node.inputs.empty(), "[backward] the graph behind this '", node.op,
           "' was freed by an earlier backward; pass keep_graph there, or compute the forward again");
     const bool wanted = pending.cell->retains_grad || kept_.contains(pending.cell.get());
     const Tensor gradient = wanted ? pending.gradient : std::move(pending.gradient);
-    const Gradients gradients = node.backward(gradient, Needs(node.inputs));
-    check(gradients.size() == node.inputs.size(), "[backward of ", node.op, "] returned ", gradients.size(),
-          " gradients for ", node.inputs.size(), " inputs");
-    for (std::size_t i = 0; i < gradients.size(); ++i) {
-      if (gradients[i].defined() && node.inputs[i]->requires_grad)
-        flow_into(node.inputs[i], gradients[i], node.op);
+    if (node.part) {
+      flow_into_part(node.inputs.front(), gradient, node.part);
+    } else {
+      const Gradients gradients = node.backward(gradient, Needs(node.inputs));
+      check(gradients.size() == node.inputs.size(), "[backward of ", node.op, "] returned ", gradients.size(),
+            " gradients for ", node.inputs.size(), " inputs");
+      for (std::size_t i = 0; i < gradients.size(); ++i) {
+        if (gradients[i].defined() && node.inputs[i]->requires_grad)
+          flow_into(node.inputs[i], gradients[i], node.op);
+      }
     }
     if (keep_graph_) return;
     node.backward = nullptr;
+    node.part = nullptr;
     node.inputs.clear();
   }
 

@@ -22,8 +22,10 @@ Cell::~Cell() {
   draining = false;
 }
 
-Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs,
-                BackwardFunction backward) {
+namespace {
+
+Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs, BackwardFunction backward,
+                PartFunction part) {
   static std::atomic<std::uint64_t> next_id = 1;
   Variable result(std::move(value));
   bool needed = false;
@@ -33,10 +35,22 @@ Variable record(const char* op, Tensor value, const std::vector<Variable>& input
   node->id = next_id++;
   node->op = op;
   node->backward = std::move(backward);
+  node->part = std::move(part);
   for (const Variable& input : inputs) node->inputs.push_back(input.cell());
   result.cell()->requires_grad = true;
   result.cell()->producer = std::move(node);
   return result;
+}
+
+}  // namespace
+
+Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs,
+                BackwardFunction backward) {
+  return record(op, std::move(value), inputs, std::move(backward), nullptr);
+}
+
+Variable record_part(const char* op, const Variable& x, PartFunction part) {
+  return record(op, part(x.value()), {x}, nullptr, part);
 }
 
 }  // namespace fen

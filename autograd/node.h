@@ -26,12 +26,16 @@ class Needs {
 /// dy → gradients of the inputs.
 using BackwardFunction = std::function<Gradients(const Tensor& dy, const Needs& needs)>;
 
+/// A tensor → the part of it that a view shows.
+using PartFunction = std::function<Tensor(const Tensor& whole)>;
+
 /// One recorded operation. Ids grow with creation, so descending order is a topological order.
 struct Node {
   std::uint64_t id;
   const char* op;
-  std::vector<std::shared_ptr<Cell>> inputs;
-  BackwardFunction backward;  // empty once released
+  std::vector<std::shared_ptr<Cell>> inputs;  // empty once released
+  BackwardFunction backward;
+  PartFunction part;  // instead of `backward`: dy is the gradient of this part of the one input
 };
 
 /// What a Variable points to.
@@ -49,5 +53,9 @@ struct Cell {
 /// The result of an op. Records a node unless no input requires a gradient or NoGrad is in force.
 /// `backward` keeps what it captures alive until the graph is freed: capture tensors, never variables.
 Variable record(const char* op, Tensor value, const std::vector<Variable>& inputs, BackwardFunction backward);
+
+/// part(x), a view without repeated elements. The engine adds its gradient to that part of x's, so that many
+/// parts of one x share one gradient.
+Variable record_part(const char* op, const Variable& x, PartFunction part);
 
 }  // namespace fen

@@ -80,7 +80,7 @@ class Epoch {
     for (std::size_t i = 0; i < batches_.size(); ++i) {
       add(out, str("batch/", i, '/'), batches_[i]);
       if (epoch_ >= exact.warmup_epochs) out[str("batch/", i, "/noise")] = noise(learner, i);
-      for (const auto& [term, value] : learner.step(batches_[i], epoch_, first_step_ + i))
+      for (const auto& [term, value] : learner.step(batches_[i], epoch_, first_step_ + i).back())
         losses[term].push_back(value);
     }
     for (const auto& [term, values] : losses)

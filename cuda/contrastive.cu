@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "cuda/kernels_cuda.h"
+#include "cuda/map.cuh"
 #include "cuda/team.cuh"
 #include "tensor/scalar_math.h"
 #include "tensor/upweight.h"
@@ -126,6 +127,44 @@ __global__ void __launch_bounds__(kBlock) contrastive_kernel(ContrastiveCall<T> 
   }
 }
 
+template <class T>
+struct ContrastiveGradient {
+  const T *dgram, *dpull, *dnoise, *dalong, *dloss;
+  Index dloss_stride, rows, noises;
+  T *weights, *noise_weights;
+
+  __device__ T scale(Index i) const { return dloss[i * dloss_stride]; }
+};
+
+// weights = s (dgram + dpull) + dgramᵀ s, and s dalong on the diagonal, with s the rows' dloss
+//
+// A block goes from tile to tile of kWarp by kWarp, with dgram's opposite tile in shared memory.
+template <class T>
+__global__ void __launch_bounds__(kBlock) contrastive_backward_kernel(ContrastiveGradient<T> call) {
+  FEN_SHARED(T, opposite, [kWarp][kWarp + 1]);
+  const Index rows = call.rows, across = (rows + kWarp - 1) / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
+  for (Index tile = blockIdx.x; tile < across * across; tile += gridDim.x) {
+    const Index down = quotient(tile, across), top = down * kWarp, left = (tile - down * across) * kWarp;
+    for (int r = warp; r < kWarp; r += kBlock / kWarp) {
+      if (left + r < rows && top + lane < rows)
+        opposite[r][lane] = call.dgram[(left + r) * rows + top + lane];
+    }
+    __syncthreads();
+    for (int r = warp; r < kWarp; r += kBlock / kWarp) {
+      const Index i = top + r, n = left + lane, at = i * rows + n;
+      if (i >= rows || n >= rows) continue;
+      T own = call.dgram[at] + call.dpull[at];
+      if (i == n) own += call.dalong[i];
+      call.weights[at] = call.scale(i) * own + call.scale(n) * opposite[lane][r];
+    }
+    __syncthreads();  // the tile has been read
+  }
+  for (Index at = first_item(); at < rows * call.noises; at += item_step()) {
+    call.noise_weights[at] = call.scale(quotient(at, call.noises)) * call.dnoise[at];
+  }
+}
+
 }  // namespace
 
 void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
@@ -155,6 +194,19 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
       using Team = decltype(team);
       launch<contrastive_kernel<Team, T>>("contrastive", Team::shape(rows), call);
     });
+  });
+}
+
+void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
+                          View noise_weights) {
+  dispatch_floating("contrastive_backward", dgram.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index rows = dgram.size[0], noises = dnoise.size[1], across = (rows + kWarp - 1) / kWarp;
+    const ContrastiveGradient<T> call{dgram.as<T>(),   dpull.as<T>(),        dnoise.as<T>(), dalong.as<T>(),
+                                      dloss.as<T>(),   dloss.stride[0],      rows,           noises,
+                                      weights.as<T>(), noise_weights.as<T>()};
+    launch<contrastive_backward_kernel<T>>("contrastive_backward",
+                                           {persistent_grid(across * across, 1), kBlock}, call);
   });
 }
 

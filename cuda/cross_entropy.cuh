@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "cuda/indices.cuh"
 #include "cuda/team.cuh"
 #include "tensor/scalar_math.h"
 #include "tensor/view.h"
@@ -14,11 +15,13 @@ template <class T>
 struct Labels {
   const std::int32_t *offsets, *items;
   const T* weights;
+  IndexFault* fault;
 
   Labels(View offsets_view, View items_view, View weights_view)
       : offsets(offsets_view.as<std::int32_t>()),
         items(items_view.as<std::int32_t>()),
-        weights(weights_view.as<T>()) {}
+        weights(weights_view.as<T>()),
+        fault(index_fault()) {}
 };
 
 /// Logits (rows,width) of the items first … first+width-1 of `items`.
@@ -65,6 +68,7 @@ __global__ void __launch_bounds__(kBlock)
     row.total = Team::reduce(row.total, Plus());
     T weight = 0;
     for (int j = labels.offsets[b] + Team::rank(); j < labels.offsets[b + 1]; j += Team::kThreads) {
+      if (tile.first == 0) is_inside(labels.items[j], tile.items, labels.fault);
       if (tile.holds(labels.items[j])) row.labelled += labels.weights[j] * x[labels.items[j] - tile.first];
       weight += labels.weights[j];
     }

@@ -1,3 +1,4 @@
+#include "cuda/indices.cuh"
 #include "cuda/kernels_cuda.h"
 #include "cuda/map.cuh"
 #include "cuda/segments.h"
@@ -8,16 +9,15 @@ namespace {
 /// 16 bytes as one number to copy.
 using Wide = Pack<std::uint32_t, 4>;
 
-/// y_t = x_{indices_t}, for elements of any type: rows of `width` units. An index out of range gives row 0:
-/// in_range() has told.
+/// y_t = x_{indices_t}, for elements of any type: rows of `width` units. An index out of range gives row 0.
 template <class Unit>
 __global__ void __launch_bounds__(kBlock)
     gather_rows_kernel(const Unit* x, Index rows, Index stride, const std::int32_t* indices, Index count,
-                       Index width, Unit* y) {
+                       Index width, Unit* y, IndexFault* fault) {
   for (Index i = first_item(); i < count * width; i += item_step()) {
     const Index t = quotient(i, width);
     const std::int32_t index = indices[t];
-    const bool inside = index >= 0 && index < rows;
+    const bool inside = is_inside(index, rows, fault);
     y[i] = x[(inside ? index : 0) * stride + (i - t * width)];
   }
 }
@@ -26,23 +26,11 @@ __global__ void __launch_bounds__(kBlock)
 template <class Unit>
 __global__ void __launch_bounds__(kBlock)
     gather_kernel(const Unit* x, Index limit, Index stride, const std::int32_t* indices, Index count,
-                  Index width, Unit* y) {
+                  Index width, Unit* y, IndexFault* fault) {
   for (Index i = first_item(); i < count; i += item_step()) {
     const std::int32_t index = indices[i];
-    const bool inside = index >= 0 && index < limit;
+    const bool inside = is_inside(index, limit, fault);
     y[i] = x[quotient(i, width) * stride + (inside ? index : 0)];
-  }
-}
-
-/// Remembers one index that is not in [0, limit).
-__global__ void __launch_bounds__(kBlock)
-    in_range_kernel(const std::int32_t* indices, Index count, Index limit, IndexFault* fault) {
-  for (Index i = first_item(); i < count; i += item_step()) {
-    const std::int32_t index = indices[i];
-    if ((index < 0 || index >= limit) && atomicCAS(&fault->found, 0, 1) == 0) {
-      fault->index = index;
-      fault->limit = limit;
-    }
   }
 }
 
@@ -78,7 +66,7 @@ void gather_rows(View x, View indices, View y) {
     using Unit = typename decltype(tag)::type;
     launch<gather_rows_kernel<Unit>>("gather_rows", over_items(count * (width / units)), x.as<Unit>(), rows,
                                      x.stride[0] / units, indices.as<std::int32_t>(), count, width / units,
-                                     y.as<Unit>());
+                                     y.as<Unit>(), index_fault());
   });
 }
 
@@ -93,7 +81,8 @@ void gather(View x, View indices, View y) {
   with_unit(size_of(x.dtype), [&](auto tag) {
     using Unit = typename decltype(tag)::type;
     launch<gather_kernel<Unit>>("gather", over_items(count), x.as<Unit>(), x.size[1], x.stride[0],
-                                indices.as<std::int32_t>(), count, indices.size[1], y.as<Unit>());
+                                indices.as<std::int32_t>(), count, indices.size[1], y.as<Unit>(),
+                                index_fault());
   });
 }
 
@@ -108,11 +97,7 @@ void scatter_add(View x, View indices, View y) {
   add_segments("scatter_add", as_column(x), segments, as_column(y));
 }
 
-bool in_range(View indices, Index limit) {
-  const Index count = indices.numel();
-  launch<in_range_kernel>("indices", over_items(count), indices.as<std::int32_t>(), count, limit,
-                          index_fault());
-  return true;
-}
+// The kernels that read by an index look at it themselves.
+bool in_range(View, Index) { return true; }
 
 }  // namespace fen::cuda

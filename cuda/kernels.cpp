@@ -11,6 +11,7 @@ const Kernels* cuda_kernels() {
       .release = cuda::release,
       .upload = cuda::upload,
       .download = cuda::download,
+      .work = cuda::work,
       .seconds = cuda::seconds,
       .allow_tf32 = cuda::allow_tf32,
       .copy = cuda::copy,
@@ -53,6 +54,10 @@ const Kernels* cuda_kernels() {
       .linear_cross_entropy = cuda::linear_cross_entropy,
       .linear_cross_entropy_backward = cuda::linear_cross_entropy_backward,
       .contrastive = cuda::contrastive,
+      .contrastive_backward = cuda::contrastive_backward,
+      .unlike_logsumexp = cuda::unlike_logsumexp,
+      .noise_weights = cuda::noise_weights,
+      .noise_step = cuda::noise_step,
       .adam = cuda::adam,
       .segment_sum = cuda::segment_sum,
   };

@@ -7,10 +7,11 @@ namespace fen::cuda {
 
 void* allocate(std::size_t bytes);
 void release(void* data, std::size_t bytes);
-void upload(const void* host, void* data, std::size_t bytes);
+void* upload(const void* host, std::size_t bytes);
 void download(const void* data, void* host, std::size_t bytes);
 double seconds(const std::function<void()>& work);
 void allow_tf32(bool allowed);
+DeviceWork work();
 void copy(View x, View y);
 void fill(View y, double value);
 void affine(View x, double scale, double shift, View y);
@@ -60,6 +61,11 @@ void linear_cross_entropy_backward(View h, View table, View offsets, View items,
                                    View held, View dloss, View dh, View dtable);
 void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                  View dgram, View dpull, View dnoise, View dalong);
+void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
+                          View noise_weights);
+void unlike_logsumexp(View x, View labels, View y);
+void noise_weights(View x, View other, View y);
+void noise_step(View x, View g, double length, View y);
 void adam(const AdamRule& rule, std::span<const AdamParameter> parameters);
 void segment_sum(View points, View assignment, View sums, View counts);
 

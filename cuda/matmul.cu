@@ -56,6 +56,8 @@ void gemm(const char* op, View a, View b, double beta, View y) {
     const cublasStatus_t status = multiply(
         Product<T>{operand(a), operand(b), size(y.size[1]), size(y.size[2]), size(a.size[2]), size(y.size[0]),
                    a.as<T>(), b.as<T>(), a.stride[0], b.stride[0], static_cast<T>(beta), y.as<T>()});
+    static Activity& products = add_activity(kProduct);
+    count(products);
     check(status == CUBLAS_STATUS_SUCCESS, "[", op, "] cuBLAS: ", cublasGetStatusString(status));
   });
 }

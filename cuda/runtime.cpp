@@ -68,6 +68,10 @@ struct Runtime {
     std::uint64_t threshold = std::numeric_limits<std::uint64_t>::max();
     check_status("device", cudaDeviceGetDefaultMemPool(&pool, 0));
     check_status("device", cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold));
+    // Or an upload would wait for the kernels that use the memory it is given.
+    int wait_for_reuse = 0;
+    check_status("device",
+                 cudaMemPoolSetAttribute(pool, cudaMemPoolReuseAllowInternalDependencies, &wait_for_reuse));
     const cublasStatus_t created = cublasCreate(&blas);
     check(created == CUBLAS_STATUS_SUCCESS,
           "[device] cuBLAS does not start: ", cublasGetStatusString(created), "; is the GPU's memory full?");
@@ -88,11 +92,6 @@ struct Activities {
 Activities& all_activities() {
   static Activities value;
   return value;
-}
-
-void count(Activity& activity, std::size_t bytes) {
-  ++activity.count;
-  activity.bytes += static_cast<long>(bytes);
 }
 
 }  // namespace
@@ -124,9 +123,31 @@ std::vector<const Activity*> activities() {
   return result;
 }
 
-void* allocate(std::size_t bytes) {
+void count(Activity& activity, std::size_t bytes) {
+  ++activity.count;
+  activity.bytes += static_cast<long>(bytes);
+}
+
+DeviceWork work() {
+  DeviceWork work;
+  for (const Activity* activity : activities()) {
+    long& times = activity->name == kUpload        ? work.uploads
+                  : activity->name == kDownload    ? work.downloads
+                  : activity->name == kSynchronize ? work.synchronizations
+                  : activity->name == kProduct     ? work.products
+                  : activity->name == kSort        ? work.sorts
+                                                   : work.launches;
+    times += activity->count;
+    if (activity->name == kUpload) work.uploaded_bytes += activity->bytes;
+  }
+  return work;
+}
+
+void* allocate(std::size_t bytes) { return allocate(bytes, stream()); }
+
+void* allocate(std::size_t bytes, cudaStream_t order) {
   void* data = nullptr;
-  const cudaError_t status = cudaMallocAsync(&data, bytes, stream());
+  const cudaError_t status = cudaMallocAsync(&data, bytes, order);
   if (status == cudaErrorMemoryAllocation) {
     static_cast<void>(cudaGetLastError());
     std::size_t free = 0, total = 0;
@@ -141,22 +162,15 @@ void* allocate(std::size_t bytes) {
 // Called by destructors, also at exit, when the driver may be gone: there is nobody to tell.
 void release(void* data, std::size_t) { static_cast<void>(cudaFreeAsync(data, stream())); }
 
-// From pageable memory: the driver has read it by the time the call returns.
-void upload(const void* host, void* data, std::size_t bytes) {
-  static Activity& uploads = add_activity("upload");
-  check_status("upload", cudaMemcpyAsync(data, host, bytes, cudaMemcpyHostToDevice, stream()));
-  count(uploads, bytes);
-}
-
 void download(const void* data, void* host, std::size_t bytes) {
-  static Activity& downloads = add_activity("download");
+  static Activity& downloads = add_activity(kDownload);
   check_status("download", cudaMemcpyAsync(host, data, bytes, cudaMemcpyDeviceToHost, stream()));
   count(downloads, bytes);
   synchronize("download");
 }
 
 void synchronize(const char* op) {
-  static Activity& synchronizations = add_activity("synchronize");
+  static Activity& synchronizations = add_activity(kSynchronize);
   check_status(op, cudaStreamSynchronize(stream()));
   count(synchronizations, 0);
   const IndexFault fault = std::exchange(*index_fault(), {});

@@ -33,8 +33,8 @@ namespace fen::cuda {
 /// Throws Error naming the op unless the status is success.
 void check_status(const char* op, cudaError_t status);
 
-/// The one stream that all kernels and copies go to. The first call starts the device, and throws Error where
-/// there is no driver, no device, or one that is too old.
+/// The one stream that all kernels and downloads go to. The first call starts the device, and throws Error
+/// where there is no driver, no device, or one that is too old.
 cudaStream_t stream();
 
 /// cuBLAS on that stream.
@@ -45,6 +45,7 @@ int multiprocessors();
 
 /// Bytes of device memory, in the order of the stream. Throws Error when there are none left.
 void* allocate(std::size_t bytes);
+void* allocate(std::size_t bytes, cudaStream_t order);
 void release(void* data, std::size_t bytes);
 
 /// Waits until the stream has done all that was asked of it. Throws Error naming the op for what went wrong
@@ -83,15 +84,18 @@ class Scratch {
 
 /// How often something has been asked of the device since the program began.
 struct Activity {
-  std::string_view name;  // of the kernel, or of a kind of transfer
+  std::string_view name;  // of the kernel, or of something else
   std::atomic<long> count = 0, bytes = 0;
 };
 
-/// All kernels launched so far, and the transfers "upload", "download", "synchronize".
+/// All kernels launched so far; and kUpload, kDownload, kSynchronize, kProduct, kSort.
 std::vector<const Activity*> activities();
+inline constexpr std::string_view kUpload = "upload", kDownload = "download", kSynchronize = "synchronize",
+                                  kProduct = "cuBLAS", kSort = "Thrust";
 
 /// Adds an activity to the list, for good.
 Activity& add_activity(std::string_view name);
+void count(Activity& activity, std::size_t bytes = 0);
 
 /// Bytes of shared memory that every device gives a block without being asked for more.
 inline constexpr std::size_t kMostShared = 48 << 10;

@@ -1,3 +1,4 @@
+#include "cuda/indices.cuh"
 #include "cuda/map.cuh"
 #include "cuda/segments.h"
 #include "cuda/sort_pairs.h"
@@ -10,10 +11,10 @@ namespace {
 template <class Key>
 __global__ void __launch_bounds__(kBlock)
     segment_keys_kernel(const std::int32_t* indices, Index count, Index terms, Index limit, Key behind,
-                        Key* keys, std::int32_t* entries) {
+                        Key* keys, std::int32_t* entries, IndexFault* fault) {
   for (Index t = first_item(); t < count; t += item_step()) {
     const std::int32_t index = indices[t];
-    const bool inside = index >= 0 && index < limit;
+    const bool inside = is_inside(index, limit, fault);
     keys[t] = inside ? static_cast<Key>(quotient(t, terms) * limit + index) : behind;
     entries[t] = static_cast<std::int32_t>(t);
   }
@@ -101,7 +102,7 @@ Segments::Segments(const char* op, View indices, Index groups, Index limit)
     if (count_ > 0) {
       launch<segment_keys_kernel<Key>>(op, over_items(count_), indices.as<std::int32_t>(), count_,
                                        count_ / groups, limit, static_cast<Key>(rows_), keys.data(),
-                                       entries_.data());
+                                       entries_.data(), index_fault());
       sort_pairs(keys.data(), entries_.data(), count_);
     }
     launch<segment_starts_kernel<Key>>(op, over_items(rows_ + 1), keys.data(), count_, rows_, starts_.data());

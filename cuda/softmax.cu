@@ -1,26 +1,8 @@
-#include <limits>
-
 #include "cuda/kernels_cuda.h"
-#include "cuda/team.cuh"
-#include "tensor/scalar_math.h"
+#include "cuda/softmax_rows.cuh"
 
 namespace fen::cuda {
 namespace {
-
-template <class Team, class T>
-__device__ T row_max(const T* x, Index n) {
-  constexpr T kLowest = -std::numeric_limits<T>::infinity();
-  T best = kLowest;
-  for (Index i = Team::rank(); i < n; i += Team::kThreads) best = x[i] > best ? x[i] : best;
-  return Team::reduce(best, Larger());
-}
-
-template <class Team, class T>
-__device__ T row_sum_exp(const T* x, Index n, T shift) {
-  T total = 0;
-  for (Index i = Team::rank(); i < n; i += Team::kThreads) total += math::exp(x[i] - shift);
-  return Team::reduce(total, Plus());
-}
 
 // y_i = exp(x_i - max) / sum
 template <class Team, class T>
@@ -54,7 +36,7 @@ __global__ void __launch_bounds__(kBlock) logsumexp_kernel(const T* x, T* y, Ind
   for (Index r = Team::first(); r < rows; r += Team::step()) {
     const T* in = x + r * n;
     const T top = row_max<Team>(in, n);
-    const T shift = std::isinf(top) ? T(0) : top;  // inf - inf would be NaN
+    const T shift = finite_shift(top);
     const T total = row_sum_exp<Team>(in, n, shift);
     if (Team::rank() == 0) y[r] = shift + math::log(total);
   }
@@ -68,7 +50,7 @@ __global__ void __launch_bounds__(kBlock)
     const T* in = x + r * n;
     T* out = dx + r * n;
     const T lse = y[r], gradient = dy[r];
-    const T shift = std::isinf(lse) ? T(0) : lse;
+    const T shift = finite_shift(lse);
     for (Index i = Team::rank(); i < n; i += Team::kThreads) out[i] = gradient * math::exp(in[i] - shift);
   }
 }

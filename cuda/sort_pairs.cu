@@ -18,6 +18,8 @@ struct StreamMemory {
 
 template <class Key>
 void stable_sort(Key* keys, std::int32_t* values, Index n) {
+  static Activity& sorts = add_activity(kSort);
+  count(sorts);
   StreamMemory memory;
   thrust::stable_sort_by_key(thrust::cuda::par_nosync(memory).on(stream()), keys, keys + n, values);
 }

@@ -9,7 +9,7 @@ namespace {
 PackedRows last_rows(const PackedRows& x) {
   const Index sequences = x.offsets.size(0) - 1;
   const TensorOptions i32{DType::i32, x.offsets.device()};
-  const Tensor last = sub(x.offsets.slice(0, 1, sequences + 1), Tensor::ones({sequences}, i32));
+  const Tensor last = x.offsets.slice(0, 1, sequences + 1) - 1.0;
   return {gather_rows(x.rows, last), Tensor::arange(sequences + 1, i32)};
 }
 

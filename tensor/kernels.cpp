@@ -1,8 +1,11 @@
 #include "tensor/kernels.h"
 
+#include "tensor/tracing.h"
+
 namespace fen {
 
 const Kernels& kernels(Device device) {
+  if (const Kernels* recording = Tracing::table(device)) return *recording;
   if (device.is_cpu()) return cpu_kernels();
   const Kernels* table = cuda_kernels();
   check(table != nullptr, "[device] this build has no CUDA backend, so ", device,

@@ -75,14 +75,27 @@ struct AdamParameter {
   long step;  // of this parameter, counting from 1
 };
 
+/// What the host has asked of a device since the program began. The CPU is asked for nothing: all 0.
+struct DeviceWork {
+  long launches = 0;  // of kernels of this project's
+  long products = 0;  // calls of cuBLAS
+  long sorts = 0;     // calls of Thrust
+  long uploads = 0, uploaded_bytes = 0, downloads = 0;
+  long synchronizations = 0;  // times that the host has waited
+
+  friend bool operator==(const DeviceWork&, const DeviceWork&) = default;
+};
+
 struct Kernels {
   const char* name;
 
-  // Memory of the device. Host addresses in upload and download; `bytes` as allocated in release.
+  // Memory of the device. `bytes` as allocated in release; upload gives new memory that holds the host's
+  // bytes, of which it needs nothing when it has returned.
   void* (&allocate)(std::size_t bytes);  // throws Error when there is none left
   void (&release)(void* data, std::size_t bytes);
-  void (&upload)(const void* host, void* data, std::size_t bytes);
+  void* (&upload)(const void* host, std::size_t bytes);
   void (&download)(const void* data, void* host, std::size_t bytes);
+  DeviceWork (&work)();
 
   // Seconds that the device takes for what `work` asks of it, after all that was asked before.
   double (&seconds)(const std::function<void()>& work);
@@ -172,6 +185,17 @@ struct Kernels {
   //   reach z_i alone: d loss_i / d z_i = sum_n dpull(i,n) z_n + dalong(i) z_i.
   void (&contrastive)(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                       View dgram, View dpull, View dnoise, View dalong);
+  // With these and dloss (R, any stride), dz = weights Z + noise_weights noise: weights (R,R), noise_weights
+  // (R,M).
+  void (&contrastive_backward)(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
+                               View noise_weights);
+  // Noise negatives (recsys/loss/noise.h), all contiguous.
+  // y_r = log of the sum of exp(x_rn) over n = r and the n of another label: x (R,R), labels, y (R).
+  void (&unlike_logsumexp)(View x, View labels, View y);
+  // y_rm = exp(x_rm) / (exp(other_r) + sum_j exp(x_rj)) / R: x, y (R,M), other (R).
+  void (&noise_weights)(View x, View other, View y);
+  // y = x + length g / ||g|| by rows (R,D); an element that becomes NaN is 0.
+  void (&noise_step)(View x, View g, double length, View y);
 
   // Optimizers: all parameters at once, of one dtype, in place.
   void (&adam)(const AdamRule& rule, std::span<const AdamParameter> parameters);

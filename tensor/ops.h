@@ -225,4 +225,12 @@ ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tenso
 Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
                             const Tensor& dloss);
 
+// noise: what an ascent of the noise negatives is made of (recsys/loss/noise.h)
+/// y_r = log of the sum of exp(x_rn) over n = r and the n whose label is another: x (R,R), labels (R) i32.
+Tensor unlike_logsumexp(const Tensor& x, const Tensor& labels);
+/// y_rm = exp(x_rm) / (exp(other_r) + sum_j exp(x_rj)) / R: x (R,M), other (R).
+Tensor noise_weights(const Tensor& x, const Tensor& other);
+/// x + length g / ||g|| by rows, x and g (R,D); an element that becomes NaN is 0.
+Tensor noise_step(const Tensor& x, const Tensor& g, double length);
+
 }  // namespace fen

@@ -19,7 +19,12 @@ Counters& counters(Device device) {
 }  // namespace
 
 Storage::Storage(std::size_t bytes, Device device)
-    : data_(bytes ? kernels(device).allocate(bytes) : nullptr), bytes_(bytes), device_(device) {
+    : Storage(bytes, device, bytes ? kernels(device).allocate(bytes) : nullptr) {}
+
+Storage::Storage(const void* host, std::size_t bytes, Device device)
+    : Storage(bytes, device, bytes ? kernels(device).upload(host, bytes) : nullptr) {}
+
+Storage::Storage(std::size_t bytes, Device device, void* data) : data_(data), bytes_(bytes), device_(device) {
   Counters& count = counters(device);
   const std::size_t now = count.now += bytes;
   std::size_t peak = count.peak;

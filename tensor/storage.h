@@ -8,10 +8,13 @@
 
 namespace fen {
 
-/// Owns `bytes` bytes, aligned to 64 so that a row of a matrix starts on a cache line. Not initialised.
+/// Owns `bytes` bytes, aligned to 64 so that a row of a matrix starts on a cache line. Not initialised,
+/// unless they are given.
 class Storage {
  public:
   Storage(std::size_t bytes, Device device);
+  /// Holds the host's bytes.
+  Storage(const void* host, std::size_t bytes, Device device);
   ~Storage();
   Storage(const Storage&) = delete;
   Storage& operator=(const Storage&) = delete;
@@ -21,6 +24,8 @@ class Storage {
   Device device() const { return device_; }
 
  private:
+  Storage(std::size_t bytes, Device device, void* data);
+
   void* data_;
   std::size_t bytes_;
   Device device_;

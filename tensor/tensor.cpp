@@ -36,9 +36,9 @@ template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape, Device device) {
   check(static_cast<Index>(values.size()) == shape.numel(), "[tensor] ", values.size(),
         " values do not fill shape ", shape, ", which holds ", shape.numel());
-  Tensor result = empty(shape, {dtype_of<T>(), device});
-  if (!values.empty()) kernels(device).upload(values.data(), result.storage_->data(), values.size_bytes());
-  return result;
+  for (Index size : shape) check(size >= 0, "[tensor] negative size in shape ", shape);
+  return Tensor(std::make_shared<Storage>(values.data(), values.size_bytes(), device), dtype_of<T>(), shape,
+                contiguous_strides(shape), 0);
 }
 
 Tensor Tensor::from(const std::vector<bool>& values, const Shape& shape, Device device) {
@@ -206,16 +206,14 @@ Tensor Tensor::to(DType dtype) const {
 Tensor Tensor::to(Device target) const {
   if (target == device()) return *this;
   const Tensor source = contiguous();
-  Tensor result = empty(shape_, {dtype_, target});
   const std::size_t bytes = static_cast<std::size_t>(numel()) * size_of(dtype_);
-  if (bytes == 0) return result;
   if (device().is_cpu()) {
-    kernels(target).upload(source.view().data, result.view().data, bytes);
-  } else if (target.is_cpu()) {
-    kernels(device()).download(source.view().data, result.view().data, bytes);
-  } else {
-    return to(Device::cpu()).to(target);
+    return Tensor(std::make_shared<Storage>(source.view().data, bytes, target), dtype_, shape_,
+                  contiguous_strides(shape_), 0);
   }
+  if (!target.is_cpu()) return to(Device::cpu()).to(target);
+  Tensor result = empty(shape_, {dtype_, target});
+  if (bytes > 0) kernels(device()).download(source.view().data, result.view().data, bytes);
   return result;
 }
 
@@ -236,7 +234,7 @@ double Tensor::item() const {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor host = to(dtype_of<T>()).contiguous().to(Device::cpu());
+  const Tensor host = to(Device::cpu()).to(dtype_of<T>()).contiguous();
   const T* first = static_cast<const T*>(host.view().data);
   return std::vector<T>(first, first + host.numel());
 }

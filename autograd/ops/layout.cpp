@@ -38,35 +38,17 @@ Variable permute(const Variable& x, std::initializer_list<int> axes) {
                 });
 }
 
-// dx = zeros, with dy in the slice
+// dx = zeros, with dy in the part
 Variable slice(const Variable& x, int axis, Index start, Index stop, Index step) {
-  return record("slice", x.value().slice(axis, start, stop, step), {x},
-                [=, old = x.shape()](const Tensor& dy, const Needs&) -> Gradients {
-                  const Tensor dx = Tensor::zeros(old, dy.options());
-                  Tensor part = dx.slice(axis, start, stop, step);
-                  part.copy_from(dy);
-                  return {dx};
-                });
+  return record_part("slice", x, [=](const Tensor& whole) { return whole.slice(axis, start, stop, step); });
 }
 
 Variable select(const Variable& x, int axis, Index index) {
-  return record("select", x.value().select(axis, index), {x},
-                [=, old = x.shape()](const Tensor& dy, const Needs&) -> Gradients {
-                  const Tensor dx = Tensor::zeros(old, dy.options());
-                  Tensor part = dx.select(axis, index);
-                  part.copy_from(dy);
-                  return {dx};
-                });
+  return record_part("select", x, [=](const Tensor& whole) { return whole.select(axis, index); });
 }
 
 Variable diagonal(const Variable& x) {
-  return record("diagonal", x.value().diagonal(), {x},
-                [old = x.shape()](const Tensor& dy, const Needs&) -> Gradients {
-                  const Tensor dx = Tensor::zeros(old, dy.options());
-                  Tensor part = dx.diagonal();
-                  part.copy_from(dy);
-                  return {dx};
-                });
+  return record_part("diagonal", x, [](const Tensor& whole) { return whole.diagonal(); });
 }
 
 Variable expand(const Variable& x, const Shape& shape) {

@@ -8,6 +8,12 @@
 namespace fen::recsys {
 namespace {
 
+/// z + step g/||g|| per row; a row of NaN becomes 0.
+Tensor moved(const Tensor& noise, const Tensor& g) {
+  const Tensor result = noise + g / sqrt(sum(square(g), -1, true)) * kNoiseStepLength;
+  return where(eq(result, result), result, Tensor::scalar(0, noise.options()));  // NaN differs from itself
+}
+
 /// h1 h2ᵀ (B,B) with the false negatives other than the diagonal at -inf.
 Tensor masked_views(const Tensor& h1, const Tensor& h2, const Tensor& labels) {
   Tensor masked = eq(labels.unsqueeze(1), labels.unsqueeze(0));
@@ -16,24 +22,16 @@ Tensor masked_views(const Tensor& h1, const Tensor& h2, const Tensor& labels) {
   return where(masked, hidden, matmul(h1, h2.t()));
 }
 
-/// z + step g/||g|| per row; a row of NaN becomes 0.
-Tensor moved(const Tensor& noise, const Tensor& g) {
-  const Tensor result = noise + g / sqrt(sum(square(g), -1, true)) * kNoiseStepLength;
-  return where(eq(result, result), result, Tensor::scalar(0, noise.options()));  // NaN differs from itself
-}
-
 }  // namespace
 
 // With P the noise's part of the softmax of [h1 h2ᵀ, h1 zᵀ], over B, g = Pᵀ h1. Nothing of the first part
 // changes from step to step but its share of the sum.
 Tensor ascend_noise(const Tensor& h1, const Tensor& h2, const Tensor& labels, Tensor noise) {
   if (is_composing()) return composed::ascend_noise(h1, h2, labels, noise);
-  const Tensor views = logsumexp(masked_views(h1, h2, labels), -1, true);
-  const Tensor share = Tensor::full({h1.size(0), 1}, 1.0 / static_cast<double>(h1.size(0)), h1.options());
+  const Tensor views = unlike_logsumexp(matmul(h1, h2.t()), labels);
   for (int step = 0; step < kNoiseSteps; ++step) {
-    const Tensor similarity = matmul(h1, noise.t());
-    const Tensor lse = logsumexp(concat({views, logsumexp(similarity, -1, true)}, -1), -1, true);
-    noise = moved(noise, matmul(logsumexp_backward(similarity, lse, share).t(), h1));
+    const Tensor share = noise_weights(matmul(h1, noise.t()), views);
+    noise = noise_step(noise, matmul(share.t(), h1), kNoiseStepLength);
   }
   return noise;
 }

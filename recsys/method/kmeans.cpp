@@ -39,7 +39,8 @@ std::int32_t argmax_biased(const T* scores, const T* bias, std::int32_t count) {
 Tensor half_squared_norms(const Tensor& centroids) { return affine(sum(square(centroids), 1), 0.5, 0); }
 
 // ‖x - c‖² = ‖x‖² - 2 (x·c - ‖c‖²/2): the nearest centroid is the largest bracket.
-void assign_on_host(const Tensor& points, const Tensor& centroids, const Tensor& assignment) {
+Tensor assign_on_host(const Tensor& points, const Tensor& centroids) {
+  const Tensor assignment = Tensor::empty({points.size(0)}, {DType::i32, points.device()});
   const Index rows = points.size(0), clusters = centroids.size(0), width = points.size(1);
   const Index tiles = (rows + kHostTile - 1) / kHostTile;
   const Tensor bias = half_squared_norms(centroids);
@@ -65,22 +66,22 @@ void assign_on_host(const Tensor& points, const Tensor& centroids, const Tensor&
       }
     }
   });
+  return assignment;
 }
 
-void assign_by_ops(const Tensor& points, const Tensor& centroids, const Tensor& assignment) {
+Tensor assign_by_ops(const Tensor& points, const Tensor& centroids) {
   const Tensor bias = half_squared_norms(centroids);
-  for (Index first = 0; first < points.size(0); first += kDeviceTile) {
+  std::vector<Tensor> tiles;
+  for (Index first = 0; first == 0 || first < points.size(0); first += kDeviceTile) {
     const Tensor products = matmul(points.slice(0, first, first + kDeviceTile), centroids.t());
-    assignment.slice(0, first, first + kDeviceTile).copy_from(argmax(products - bias, 1));
+    tiles.push_back(argmax(products - bias, 1));
   }
+  return tiles.size() == 1 ? tiles.front() : concat(tiles);
 }
 
 /// Both contiguous and checked.
 Tensor assign(const Tensor& points, const Tensor& centroids) {
-  const Tensor assignment = Tensor::empty({points.size(0)}, {DType::i32, points.device()});
-  points.device().is_cpu() ? assign_on_host(points, centroids, assignment)
-                           : assign_by_ops(points, centroids, assignment);
-  return assignment;
+  return points.device().is_cpu() ? assign_on_host(points, centroids) : assign_by_ops(points, centroids);
 }
 
 /// K distinct rows: the head of a shuffle.

@@ -7,14 +7,15 @@
 #include "recsys/loss/negatives.h"
 #include "recsys/loss/noise.h"
 #include "recsys/method/intents.h"
+#include "tensor/ops.h"
+#include "tensor/tracing.h"
 
 namespace fen::recsys {
 namespace {
 
-/// Row losses of [u; v] in the phase that `noise` tells: InfoNCE in the warm-up, L'cl afterwards.
-Variable contrast(const Variable& u, const Variable& v, const Tensor& labels, const Tensor& noise,
+/// Row losses of z = [u; v] in the phase that `noise` tells: InfoNCE in the warm-up, L'cl afterwards.
+Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
                   const ObjectiveOptions& options) {
-  const Variable z = concat({u, v});
   if (!noise.defined()) return info_nce(z, labels, options.contrast.temperature);
   return is_composing() ? composed::contrastive(z, labels, noise, options.contrast)
                         : fen::contrastive(z, labels, noise, options.contrast);
@@ -23,6 +24,7 @@ Variable contrast(const Variable& u, const Variable& v, const Tensor& labels, co
 }  // namespace
 
 Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const StepLabels& labels) {
+  const TracedPhase phase("output layer");
   return nn::linear_cross_entropy(h0, encoder.item_table(), labels.soft);
 }
 
@@ -36,17 +38,20 @@ StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const 
       noise.defined() ? ascend_noise(views.h1.value(), views.h2.value(), negatives, noise) : Tensor();
 
   const Variable rec = recommendation_loss(encoder, views.h0, labels);
-  const Variable between_views = contrast(views.h1, views.h2, negatives, ascended, options);
+  const Variable both = concat({views.h1, views.h2});
+  const Variable between_views = contrast(both, negatives, ascended, options);
   if (paper) {
     const Variable cl = sum(between_views) / static_cast<double>(batch);
     return {rec + cl * options.alpha, {{"rec", rec}, {"cl", cl}}};
   }
   const Variable cicl = mean(between_views);
-  const auto with_intent = [&](const Variable& v) {
-    const Prototypes intent = prototypes(v.value(), centroids);
-    return mean(contrast(v, Variable(intent.rows), intent.ids, ascended, options));
+  const Prototypes intents = prototypes(both.value(), centroids);
+  const auto with_intent = [&](const Variable& v, Index first) {
+    const auto own = [&](const Tensor& x) { return x.slice(0, first, first + batch); };
+    return sum(contrast(concat({v, Variable(own(intents.rows))}), own(intents.ids), ascended, options));
   };
-  const Variable ficl = with_intent(views.h1) + with_intent(views.h2);
+  const Variable ficl =
+      (with_intent(views.h1, 0) + with_intent(views.h2, batch)) / static_cast<double>(2 * batch);
   return {rec + cicl * options.lambda_0 + ficl * options.beta_0,
           {{"rec", rec}, {"cicl", cicl}, {"ficl", ficl}}};
 }

@@ -35,6 +35,7 @@ struct Config {
   int epochs = 400;
   int patience = 40;  // epochs without a new best validation NDCG@20 before the run stops
   std::uint64_t seed = 2024;
+  int log_every = 0;  // steps between readings of the losses; 0: 1 on the CPU, 50 on a GPU
 
   // Soft labels (Eq. 6-8)
   int soft_labels = 3;  // labelled events; 1 is the hard label

@@ -40,6 +40,8 @@ constexpr Field kFields[] = {
     {"patience", kOptimisation, &Config::patience, kCount,
      "epochs without a better NDCG@20 before the run stops"},
     {"seed", kOptimisation, &Config::seed, kAnyCount, "of weights, order, dropout and noise"},
+    {"log_every", kOptimisation, &Config::log_every, kAnyCount,
+     "steps between readings of the losses, for which the host waits; 0: 1 on the CPU, 50 on a GPU"},
 
     {"soft_labels", kLabels, &Config::soft_labels, kCount, "labelled events a sample; 1 is the hard label"},
     {"gamma", kLabels, &Config::gamma, kShare, "decay of the labels, a step"},

@@ -3,6 +3,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensor/ops.h"
+#include "tensor/tracing.h"
+
 namespace fen::recsys {
 namespace {
 
@@ -76,15 +79,23 @@ bool needs_clusters(const Config& config) {
 
 StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random) {
   const Index size = batch.inputs.size();
-  const StepLabels labels = step_labels(batch, device_);
-  if (config_.method == Method::sasrec) {
-    const Variable h = encoder_.forward(to_device(batch.inputs, device_), random);
+  const bool contrasts = config_.method != Method::sasrec;
+  const auto [inputs, labels] = [&] {
+    const TracedPhase phase("data");
+    // Three passes with independent dropout, f(S), f(S) and f(S⁺), as one over 3B sequences.
+    const PackedSequences* passes[] = {&batch.inputs, &batch.inputs, &batch.positives};
+    return std::pair(to_device(contrasts ? join(passes) : batch.inputs, device_),
+                     step_labels(batch, device_));
+  }();
+  const Variable h = [&, &packed = inputs] {
+    const TracedPhase phase("encode");
+    return encoder_.forward(packed, random);
+  }();
+  const TracedPhase phase("contrast");
+  if (!contrasts) {
     const Variable rec = recommendation_loss(encoder_, h, labels);
     return {rec, {{"rec", rec}}};
   }
-  // Three passes with independent dropout, f(S), f(S) and f(S⁺), as one over 3B sequences.
-  const PackedSequences* passes[] = {&batch.inputs, &batch.inputs, &batch.positives};
-  const Variable h = encoder_.forward(to_device(join(passes), device_), random);
   const Views views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
   Tensor noise;
   if (epoch >= config_.warmup_epochs) {
@@ -94,22 +105,46 @@ StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& 
   return contrastive_objective(encoder_, views, labels, noise, centroids_, objective_);
 }
 
-StepLosses Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t step) {
+std::vector<StepLosses> Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t step, bool read) {
   encoder_.train();
   nn::RandomStream random(config_.seed, step);
   const StepLoss now = loss(batch, epoch, random);
-  StepLosses losses{{"loss", now.total.value().item()}};
-  for (const auto& [name, term] : now.terms) losses.emplace_back(name, term.value().item());
-  // The terms before their total, which is the first: they tell what broke.
-  for (std::size_t i = 1; i <= losses.size(); ++i) {
-    const auto& [name, value] = losses[i % losses.size()];
-    check(std::isfinite(value), "[train] ", name, " is ", value, " at step ", step, " (epoch ", epoch,
-          "); the checkpoints before it are kept; try a smaller learning rate");
+  UnreadLosses losses{epoch, step, {{"loss", now.total.value()}}};
+  for (const auto& [name, term] : now.terms) losses.terms.emplace_back(name, term.value());
+  unread_.push_back(std::move(losses));
+  const std::vector<StepLosses> known = read ? read_losses() : std::vector<StepLosses>();
+  {
+    const TracedPhase phase("backward");
+    adam_.zero_grad();
+    now.total.backward();
   }
-  adam_.zero_grad();
-  now.total.backward();
+  const TracedPhase phase("optimizer");
   adam_.step();
-  return losses;
+  return known;
+}
+
+// All in one download.
+std::vector<StepLosses> Learner::read_losses() {
+  const TracedPhase phase("reading");
+  const std::vector<UnreadLosses> steps = std::exchange(unread_, {});
+  std::vector<Tensor> values;
+  for (const UnreadLosses& step : steps) {
+    for (const auto& [name, value] : step.terms) values.push_back(value.reshape({1}));
+  }
+  const std::vector<double> numbers = concat(values).to_vector<double>();
+  std::vector<StepLosses> read;
+  auto next = numbers.begin();
+  for (const UnreadLosses& step : steps) {
+    StepLosses& losses = read.emplace_back();
+    for (const auto& [name, value] : step.terms) losses.emplace_back(name, *next++);
+    // The terms before their total, which is the first: they tell what broke.
+    for (std::size_t i = 1; i <= losses.size(); ++i) {
+      const auto& [name, value] = losses[i % losses.size()];
+      check(std::isfinite(value), "[train] ", name, " is ", value, " at step ", step.step, " (epoch ",
+            step.epoch, "); the checkpoints before it are kept; try a smaller learning rate");
+    }
+  }
+  return read;
 }
 
 Tensor Learner::encode(const PackedSequences& sequences) {

@@ -29,9 +29,11 @@ class Learner {
   Learner(std::int32_t num_items, const Config& config, Device device = Device::cpu());
 
   /// Forward, backward and Adam on one batch. `step` counts from 0 over the whole run: it names the dropout
-  /// masks and the noise. Throws Error naming the term and the step when a loss is not finite; the parameters
-  /// are then those before the step.
-  StepLosses step(const TrainingBatch& batch, int epoch, std::uint64_t step);
+  /// masks and the noise. Returns the losses of the steps since the last that read, this one's last; or,
+  /// unless `read`, nothing: then they stay on the device, and the host does not wait for it. Throws Error
+  /// naming the term and the step where a loss was first not finite; the parameters are then those before
+  /// this step.
+  std::vector<StepLosses> step(const TrainingBatch& batch, int epoch, std::uint64_t step, bool read = true);
 
   /// h (B,D) without dropout and without gradients.
   Tensor encode(const PackedSequences& sequences);
@@ -43,6 +45,14 @@ class Learner {
   optim::Adam& optimizer() { return adam_; }
 
  private:
+  /// The losses of a step, on the device.
+  struct UnreadLosses {
+    int epoch;
+    std::uint64_t step;
+    std::vector<std::pair<std::string, Tensor>> terms;  // as in StepLosses
+  };
+
+  std::vector<StepLosses> read_losses();
   StepLoss loss(const TrainingBatch& batch, int epoch, nn::RandomStream& random);
 
   Config config_;
@@ -51,6 +61,7 @@ class Learner {
   SasRec encoder_;
   optim::Adam adam_;
   Tensor centroids_;
+  std::vector<UnreadLosses> unread_;
 };
 
 /// h of all training samples (R,D), in their order: what the intents are clusters of.

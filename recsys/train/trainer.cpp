@@ -19,6 +19,10 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
+/// Steps between readings of the losses where the config leaves it open: to wait for a GPU costs more than a
+/// bar that moves seldom.
+constexpr int kLogEveryOnGpu = 50;
+
 class Trainer {
  public:
   Trainer(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress, Device device)
@@ -27,7 +31,10 @@ class Trainer {
         run_(run),
         progress_(progress),
         builder_(dataset, training_samples(dataset), batch_options(config)),
-        learner_(dataset.num_items(), config, device) {}
+        learner_(dataset.num_items(), config, device),
+        log_every_(config.log_every > 0 ? config.log_every
+                   : device.is_cpu()    ? 1
+                                        : kLogEveryOnGpu) {}
 
   TrainReport train() {
     const Stopwatch clock;
@@ -81,17 +88,27 @@ class Trainer {
     RandomSequence positives({config_.seed, kPositiveStream + static_cast<std::uint64_t>(epoch)});
     const int batches = builder_.num_batches();
     std::int64_t samples = 0;
+    int known = 0;  // steps whose losses have been read
+    TrainingBatch ready = builder_.build(builder_.slice(order, 0), positives);
     for (int batch = 0; batch < batches; ++batch) {
-      const auto chosen = builder_.slice(order, batch);
       const std::uint64_t step = static_cast<std::uint64_t>(epoch) * static_cast<std::uint64_t>(batches) +
                                  static_cast<std::uint64_t>(batch);
-      const StepLosses losses = learner_.step(builder_.build(chosen, positives), epoch, step);
-      if (record.losses.empty()) record.losses = losses;
-      for (std::size_t term = 0; term < losses.size(); ++term) {
-        double& mean = record.losses[term].second;
-        mean += (losses[term].second - mean) / (batch + 1);
+      const bool is_last = batch + 1 == batches;
+      // The next batch is made before this one is waited for: the device has work meanwhile.
+      TrainingBatch next;
+      if (!is_last) next = builder_.build(builder_.slice(order, batch + 1), positives);
+      const bool reads = is_last || (batch + 1) % log_every_ == 0;
+      for (const StepLosses& losses : learner_.step(ready, epoch, step, reads)) {
+        if (record.losses.empty()) record.losses = losses;
+        ++known;
+        for (std::size_t term = 0; term < losses.size(); ++term) {
+          double& mean = record.losses[term].second;
+          mean += (losses[term].second - mean) / known;
+        }
       }
-      samples += static_cast<std::int64_t>(chosen.size());
+      samples += static_cast<std::int64_t>(ready.samples.size());
+      ready = std::move(next);
+      if (!reads) continue;
       const double seconds = clock.seconds();
       progress_.batch(epoch, batch, batches, record.losses, static_cast<double>(samples) / seconds,
                       seconds / (batch + 1) * (batches - batch - 1));
@@ -135,6 +152,7 @@ class Trainer {
   Progress& progress_;
   BatchBuilder builder_;
   Learner learner_;
+  int log_every_;
 };
 
 }  // namespace

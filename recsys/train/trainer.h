@@ -21,7 +21,7 @@ struct EpochRecord {
 class Progress {
  public:
   virtual ~Progress() = default;
-  /// After every step: the means of the epoch so far.
+  /// After every step whose losses are read (Config::log_every): the means of the epoch so far.
   virtual void batch(int epoch, int batch, int batches, const StepLosses& losses, double samples_per_second,
                      double seconds_left);
   virtual void epoch(const EpochRecord& record);

@@ -120,4 +120,36 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
   });
 }
 
+// weights = s (dgram + dpull) + dgramᵀ s, and s dalong on the diagonal, with s the rows' dloss
+void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
+                          View noise_weights) {
+  constexpr Index kBlock = 64;  // rows of dgram that are read as columns stay in the first-level cache
+  dispatch_floating("contrastive_backward", dgram.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Index rows = dgram.size[0], noises = dnoise.size[1], blocks = (rows + kBlock - 1) / kBlock;
+    const T *own = dgram.as<T>(), *pull = dpull.as<T>();
+    const auto scale = [&](Index i) { return dloss.as<T>()[i * dloss.stride[0]]; };
+#pragma omp parallel for schedule(static)
+    for (Index block = 0; block < blocks; ++block) {
+      const Index begin = block * kBlock, end = std::min(begin + kBlock, rows);
+      for (Index column = 0; column < rows; column += kBlock) {
+        for (Index i = begin; i < end; ++i) {
+          const T s = scale(i);
+          for (Index n = column; n < std::min(column + kBlock, rows); ++n) {
+            weights.as<T>()[i * rows + n] =
+                s * (own[i * rows + n] + pull[i * rows + n]) + scale(n) * own[n * rows + i];
+          }
+        }
+      }
+      for (Index i = begin; i < end; ++i) {
+        weights.as<T>()[i * rows + i] += scale(i) * dalong.as<T>()[i];
+#pragma omp simd
+        for (Index j = 0; j < noises; ++j) {
+          noise_weights.as<T>()[i * noises + j] = scale(i) * dnoise.as<T>()[i * noises + j];
+        }
+      }
+    }
+  });
+}
+
 }  // namespace fen::cpu

@@ -7,7 +7,9 @@ namespace fen::cpu {
 
 void* allocate(std::size_t bytes);
 void release(void* data, std::size_t bytes);
-void transfer(const void* from, void* to, std::size_t bytes);
+void* upload(const void* host, std::size_t bytes);
+void download(const void* data, void* host, std::size_t bytes);
+DeviceWork work();
 double seconds(const std::function<void()>& work);
 void allow_tf32(bool allowed);
 void copy(View x, View y);
@@ -59,6 +61,11 @@ void linear_cross_entropy_backward(View h, View table, View offsets, View items,
                                    View held, View dloss, View dh, View dtable);
 void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                  View dgram, View dpull, View dnoise, View dalong);
+void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
+                          View noise_weights);
+void unlike_logsumexp(View x, View labels, View y);
+void noise_weights(View x, View other, View y);
+void noise_step(View x, View g, double length, View y);
 void adam(const AdamRule& rule, std::span<const AdamParameter> parameters);
 void segment_sum(View points, View assignment, View sums, View counts);
 

@@ -109,6 +109,14 @@ void release(void* data, std::size_t bytes) {
   if (bytes < kSmallest || !kept_blocks().keep(data, SizeClass(bytes))) std::free(data);
 }
 
-void transfer(const void* from, void* to, std::size_t bytes) { std::memcpy(to, from, bytes); }
+void* upload(const void* host, std::size_t bytes) {
+  void* data = allocate(bytes);
+  std::memcpy(data, host, bytes);
+  return data;
+}
+
+void download(const void* data, void* host, std::size_t bytes) { std::memcpy(host, data, bytes); }
+
+DeviceWork work() { return {}; }
 
 }  // namespace fen::cpu

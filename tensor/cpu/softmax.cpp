@@ -1,18 +1,7 @@
 #include "tensor/cpu/kernels_cpu.h"
-#include "tensor/cpu/map.h"
 #include "tensor/cpu/softmax_rows.h"
 
 namespace fen::cpu {
-namespace {
-
-/// Calls body(row index) for every row, in parallel where there is enough to do.
-template <class Body>
-void for_each_row(Index rows, Index width, const Body& body) {
-#pragma omp parallel for schedule(static) if (rows * width > kGrain / 4)
-  for (Index r = 0; r < rows; ++r) body(r);
-}
-
-}  // namespace
 
 // y_i = exp(x_i - max) / sum
 void softmax(View x, View y) {

@@ -6,9 +6,17 @@
 #include <limits>
 
 #include "tensor/cpu/exp_flushed.h"
+#include "tensor/cpu/map.h"
 #include "tensor/view.h"
 
 namespace fen::cpu {
+
+/// Calls body(row index) for every row, in parallel where there is enough to do.
+template <class Body>
+void for_each_row(Index rows, Index width, const Body& body) {
+#pragma omp parallel for schedule(static) if (rows * width > kGrain / 4)
+  for (Index r = 0; r < rows; ++r) body(r);
+}
 
 /// -inf for an empty row. NaN is passed over: the sum of exponentials finds it.
 template <class T>

@@ -28,13 +28,23 @@ ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tenso
   return result;
 }
 
-// With s the rows' dloss: dz = s (dgram z + dpull z + dnoise noise + dalong z) + dgramᵀ (s z)
+// With s the rows' dloss: dz = s (dgram z + dpull z + dnoise noise + dalong z) + dgramᵀ (s z), as the two
+// products that are left when all weights of a row of z have been added up.
 Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
                             const Tensor& dloss) {
-  const Tensor scale = dloss.unsqueeze(1);
-  const Tensor own = matmul(saved.dgram, z) + matmul(saved.dpull, z) + matmul(saved.dnoise, noise) +
-                     saved.dalong.unsqueeze(1) * z;
-  return own * scale + matmul(saved.dgram.t(), z * scale);
+  check_alike("contrastive_backward", z, dloss);
+  check_shape("contrastive_backward", "dloss", dloss, {z.size(0)});
+  const Tensor weights = Tensor::empty(saved.dgram.shape(), z.options()),
+               noise_weights = Tensor::empty(saved.dnoise.shape(), z.options());
+  kernels(z.device())
+      .contrastive_backward(saved.dgram.view(), saved.dpull.view(), saved.dnoise.view(), saved.dalong.view(),
+                            dloss.view(), weights.view(), noise_weights.view());
+  Tensor dz = matmul(weights, z);
+  if (noise.size(0) > 0) {
+    const Tensor part = matmul(noise_weights, noise);
+    kernels(z.device()).binary(BinaryOp::add, dz.view(), part.view(), dz.view());
+  }
+  return dz;
 }
 
 }  // namespace fen

@@ -125,6 +125,33 @@ TEST_CASE("cli: info") {
   CHECK(json["devices"]["cpu"]["memory_gib"].get<double>() > 0);
 }
 
+TEST_CASE("cli: trace") {
+  const Scratch scratch;
+  scratch.write("d.txt", kSmallData);
+  const std::string model = " --width 8 --batch-size 4 --clusters 2 --max-len 5 --threads 1 --data d.txt";
+  const auto lines = scratch.fenrec("trace" + model);
+  CHECK(lines.status == 0);
+  for (const char* part :
+       {"warm-up: a step of 4 samples", "after the warm-up", "backward", "matmul", "predicted"})
+    contains(lines.out, part);
+  const auto outcome = scratch.fenrec("trace --epoch-kind enduring --json" + model);
+  CHECK(outcome.status == 0);
+  const auto json = nlohmann::json::parse(outcome.out);
+  REQUIRE(json["steps"].size() == 1);
+  const auto& step = json["steps"][0];
+  double bytes = 0, seconds = 0;
+  for (const auto& phase : step["phases"]) {
+    bytes += phase["bytes"].get<double>();
+    seconds += phase["predicted_seconds"].get<double>();
+  }
+  CHECK(bytes > 0);
+  CHECK(step["step"]["bytes"].get<double>() == doctest::Approx(bytes));
+  CHECK(step["step"]["predicted_seconds"].get<double>() == doctest::Approx(seconds));
+  CHECK(step["step"]["flops"] > 0);
+  scratch.refuses("trace --epoch-kind cold", 2, "expected one of warmup, enduring");
+  scratch.refuses("trace --data nowhere.txt", 1, "nowhere.txt");
+}
+
 TEST_CASE("cli: a result that cannot be written is a failure") {
   if (!fs::exists("/dev/full")) return;
   const Scratch scratch;

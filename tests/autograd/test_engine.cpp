@@ -129,6 +129,32 @@ TEST_CASE("engine: adding in place corrupts no tensor that others hold") {
   }
 }
 
+TEST_CASE("engine: parts of one variable share its gradient") {
+  const Variable x = leaf(random({4, 4}, 3));
+  // Parts that overlap, parts of parts, and the whole before, between and after them.
+  const auto root = [&] {
+    const Variable rows = slice(x, 0, 1, 4);
+    return sum(x * 2.0) + sum(square(rows)) + sum(exp(slice(rows, 1, 0, 4, 2))) + sum(square(diagonal(x))) +
+           sum(select(x, 1, 3) * 3.0) + sum(x * x);
+  };
+  CHECK(gradcheck(root, {{"x", x}}).passed);
+  const std::size_t before = memory_use(Device::cpu()).allocations;
+  const Variable parts = sum(slice(x, 0, 0, 2) + slice(x, 0, 2, 4));
+  const std::size_t forward = memory_use(Device::cpu()).allocations;
+  CHECK(list(grad(parts, x)) == std::vector<double>(16, 1));
+  CHECK(memory_use(Device::cpu()).allocations - forward <= forward - before);  // one gradient for both parts
+}
+
+TEST_CASE("engine: a part's gradient leaves alone what others hold of the whole's") {
+  const Variable x = leaf(fen::test::f64({1, 2, 3}));
+  const Variable doubled = x * 1.0, other = x * 1.0;
+  // The gradient of the sum goes to both as one tensor; the part is added to the first one's alone.
+  const auto gradients =
+      grad(sum(doubled + other) + sum(slice(doubled, 0, 1, 2)), std::vector{doubled, other});
+  CHECK(list(gradients[0]) == Values{1, 2, 1});
+  CHECK(list(gradients[1]) == Values{1, 1, 1});
+}
+
 TEST_CASE("engine: detach and NoGrad record nothing") {
   const Variable x = leaf(3);
   CHECK(grad(x * x.detach(), x).item() == 3);

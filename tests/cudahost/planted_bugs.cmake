@@ -50,4 +50,6 @@ plant(labels_before_row cross_entropy.cu cross_entropy.cuh
   "Team::synchronize();  // the row is written before labels are taken from it" "" "cuda: cross entropy*")
 plant(rest_of_a_pack random.cu random.cu "start + 4 <= numel" "start <= numel" "cuda: uniform*")
 plant(index_not_guarded gather.cu gather.cu "(inside ? index : 0)" "(inside ? index : index)" "cuda: an index out of range*")
+plant(upload_not_awaited upload.cpp upload.cpp
+  "check_status(\"upload\", cudaStreamWaitEvent(cuda::stream(), last, 0));" "static_cast<void>(last);" "cuda: copies*")
 plant(read_before_done runtime.cpp runtime.cpp "  synchronize(\"download\");" "" "cuda: copies*")

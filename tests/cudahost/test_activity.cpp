@@ -1,9 +1,15 @@
 // What a training step asks of the device: how many kernels, and how often it waits.
+#include <map>
 #include <sstream>
 
+#include <nlohmann/json.hpp>
+
 #include "cuda/runtime.h"
-#include "recsys/data/synthetic.h"
 #include "recsys/train/learner.h"
+#include "tensor/tracing.h"
+#include "tests/cudahost/child.h"
+#include "tests/recsys/train/tiny.h"
+#include "tests/support/scratch.h"
 #include "tests/tensor/tensor_fixture.h"
 
 using namespace fen;
@@ -11,44 +17,128 @@ using namespace fen::recsys;
 
 namespace {
 
-struct Work {
-  long launches = 0, uploads = 0, downloads = 0, waits = 0;
-};
+const Device kCuda = Device::cuda();
 
-Work work_so_far() {
-  Work work;
-  for (const cuda::Activity* activity : cuda::activities()) {
-    long& count = activity->name == "upload"        ? work.uploads
-                  : activity->name == "download"    ? work.downloads
-                  : activity->name == "synchronize" ? work.waits
-                                                    : work.launches;
-    count += activity->count;
-  }
-  return work;
-}
-
-}  // namespace
-
-TEST_CASE("activity: a training step waits for its losses alone") {
-  std::stringstream text;
-  write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
-  const Dataset dataset = Dataset::parse(text, "tiny.txt");
-  Config config;  // the paper's two layers and two heads, small
+/// The paper's two layers and two heads, small, behind the warm-up.
+Config small_config() {
+  Config config;
   config.width = 8;
   config.max_len = 6;
   config.warmup_epochs = 0;
   config.clusters = 3;
-  Learner learner(dataset.num_items(), config, Device::cuda());
-  learner.set_centroids(test::random({3, config.width}, 5, DType::f32).to(Device::cuda()));
-  const BatchBuilder builder(dataset, training_samples(dataset), batch_options(config));
-  RandomSequence positives({1, 2});
-  const TrainingBatch batch = builder.build(std::vector<std::int32_t>{1, 4, 9, 16}, positives);
-  learner.step(batch, 0, 0);  // the optimizer's first step makes its moments
-  const Work before = work_so_far();
-  const StepLosses losses = learner.step(batch, 0, 1);
-  const Work after = work_so_far();
-  MESSAGE("a step: ", after.launches - before.launches, " launches beside cuBLAS's and Thrust's, ",
-          after.uploads - before.uploads, " uploads, ", after.waits - before.waits, " waits");
-  CHECK(after.waits - before.waits == static_cast<long>(losses.size()));
-  CHECK(after.downloads - before.downloads == static_cast<long>(losses.size()));
+  return config;
+}
+
+/// A learner whose optimizer has its moments, and a batch.
+struct Job {
+  Config config = small_config();
+  Learner learner{test::tiny().num_items(), config, kCuda};
+  BatchBuilder builder{test::tiny(), training_samples(test::tiny()), batch_options(config)};
+  RandomSequence positives{{1, 2}};
+  TrainingBatch batch = builder.build(std::vector<std::int32_t>{1, 4, 9, 16}, positives);
+
+  Job() {
+    learner.set_centroids(test::random({3, config.width}, 5, DType::f32).to(kCuda));
+    learner.step(batch, 0, 0);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("activity: a training step waits for nothing, and one that reads its losses once") {
+  Job job;
+  const DeviceWork before = kernels(kCuda).work();
+  for (std::uint64_t step = 1; step < 4; ++step) CHECK(job.learner.step(job.batch, 0, step, false).empty());
+  const DeviceWork between = kernels(kCuda).work();
+  CHECK(between.synchronizations == before.synchronizations);
+  CHECK(between.downloads == before.downloads);
+  CHECK(job.learner.step(job.batch, 0, 4).size() == 4);
+  const DeviceWork after = kernels(kCuda).work();
+  CHECK(after.synchronizations == between.synchronizations + 1);
+  CHECK(after.downloads == between.downloads + 1);
+}
+
+TEST_CASE("activity: losses read late are those read at once") {
+  Job at_once, late;
+  std::vector<StepLosses> expected;
+  for (std::uint64_t step = 1; step < 4; ++step)
+    expected.push_back(at_once.learner.step(at_once.batch, 0, step).back());
+  for (std::uint64_t step = 1; step < 3; ++step) late.learner.step(late.batch, 0, step, false);
+  CHECK(late.learner.step(late.batch, 0, 3) == expected);
+}
+
+TEST_CASE("activity: a step's launches by kernel") {
+  Job job;
+  const auto counts = [] {
+    std::map<std::string_view, long> all;
+    for (const cuda::Activity* activity : cuda::activities()) all[activity->name] += activity->count;
+    return all;
+  };
+  const auto before = counts();
+  const DeviceWork start = kernels(kCuda).work();
+  job.learner.step(job.batch, 0, 1, false);
+  const DeviceWork end = kernels(kCuda).work();
+  std::string list;
+  long adam = 0;
+  for (const auto& [name, count] : counts()) {
+    const auto old = before.find(name);
+    const long times = count - (old == before.end() ? 0 : old->second);
+    if (times > 0) list += str('\n', times, ' ', name);
+    if (name.starts_with("adam")) adam += times;
+  }
+  const long launches = end.launches - start.launches;
+  MESSAGE("a step: ", launches, " launches, ", end.products - start.products, " products, ",
+          end.sorts - start.sorts, " sorts, ", end.uploads - start.uploads, " uploads", list);
+  CHECK(launches - adam < 145);
+  CHECK(end.products - start.products <= 70);
+  CHECK(end.sorts - start.sorts == 3);  // by item, by position, by last row
+}
+
+TEST_CASE("activity: a trace has all of a step, phase by phase") {
+  Job job;
+  const DeviceWork before = kernels(kCuda).work();
+  std::vector<TracedCall> calls;
+  {
+    Tracing tracing(kCuda);
+    job.learner.step(job.batch, 0, 1, false);
+    calls = tracing.take();
+  }
+  const DeviceWork after = kernels(kCuda).work();
+  std::map<std::string_view, long> launches;
+  long sum = 0, products = 0, uploads = 0;
+  for (const TracedCall& call : calls) {
+    launches[call.phase] += call.work.launches;
+    sum += call.work.launches;
+    products += call.work.products;
+    uploads += call.work.uploads;
+    CHECK(call.work.synchronizations == 0);
+    if (call.kernel == "attention") CHECK(call.flops > 0);
+  }
+  CHECK(sum == after.launches - before.launches);
+  CHECK(products == after.products - before.products);
+  CHECK(uploads == after.uploads - before.uploads);
+  for (const char* phase : {"encode", "output layer", "contrast", "backward", "optimizer"}) {
+    CAPTURE(phase);
+    CHECK(launches[phase] > 0);
+  }
+}
+
+TEST_CASE("activity: fenrec trace on the GPU's side") {
+  const test::Scratch scratch("trace-host");
+  const std::string file = (scratch.path / "tiny.txt").string();
+  const std::string fenrec = "CUDAHOST_STREAMS=lazy OMP_NUM_THREADS=1 '" FEN_PROGRAM "' ";
+  test::output_of_command(
+      fenrec + "synthetic --users 60 --items 40 --intents 4 --window 3 --mean-length 8 --out '" + file + "'");
+  const std::string text = test::output_of_command(
+      fenrec + "trace --device cuda --json --width 8 --max-len 6 --batch-size 4 --clusters 3 --data '" +
+      file + "'");
+  CAPTURE(text);
+  const auto json = nlohmann::json::parse(text);
+  REQUIRE(json["steps"].size() == 2);
+  for (const auto& step : json["steps"]) {
+    CHECK(step["step"]["synchronizations"] == 0);
+    CHECK(step["step"]["launches"] > 50);
+    CHECK(step["step"]["products"] > 20);
+    CHECK(step["step"]["predicted_seconds"] > 0);
+  }
 }

@@ -268,6 +268,21 @@ TEST_CASE("trainer: a loss that is not finite stops the run with term and step, 
   contains(first_run, "at step 1 (epoch 0); the checkpoints before it are kept; try a smaller learning rate");
 }
 
+TEST_CASE("trainer: losses read seldom are the same losses") {
+  const Scratch scratch("trainer-log-every");
+  Config config = tiny_config();
+  train_in(scratch.path / "often", config);
+  config.log_every = 3;
+  train_in(scratch.path / "seldom", config);
+  CHECK(timeless(metrics_of(scratch.path / "seldom")) == timeless(metrics_of(scratch.path / "often")));
+
+  config.learning_rate = 1e30;
+  const std::string error = test::error_of([&] { train_in(scratch.path / "huge", config); });
+  INFO(error);
+  CHECK(error.starts_with("[train] rec is "));
+  contains(error, "at step 1 (epoch 0)");  // the first that broke, though the third was asked
+}
+
 TEST_CASE("learner: a step that is refused changes no parameter") {
   Config config = tiny_config();
   config.method = Method::sasrec;
