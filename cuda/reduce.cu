@@ -4,9 +4,10 @@
 namespace fen::cuda {
 namespace {
 
-/// out (pieces,kept) of x: a team takes the terms of one output's piece together.
+/// out (pieces,kept) of x: a team takes the terms of one output's piece together. (Two blocks beside each
+/// other: left to itself ptxas aims at more from compute capability 8.6 on, and spills.)
 template <class Team, class Op, class T, class Out>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     reduce_terms_kernel(const T* x, AxisRun kept, AxisRun reduced, Pieces pieces, Out* out) {
   for (Index task = Team::first(); task < kept.count * pieces.count; task += Team::step()) {
     const T* in = x + kept.offset(task % kept.count);

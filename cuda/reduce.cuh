@@ -46,9 +46,10 @@ inline constexpr int kTileRows = kBlock / kWarp;
 
 namespace {
 
+/// As in reduce.cu, two blocks beside each other.
 /// out (pieces,kept) of x: a block takes 32 outputs of a piece, and each of its warps every eighth term.
 template <class Op, class In, class Out>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)
     reduce_columns_kernel(const In* x, AxisRun kept, AxisRun reduced, Pieces pieces, Out* out) {
   using Accumulator = typename Op::Accumulator;
   FEN_SHARED(Accumulator, tile, [kTileRows][kWarp]);
