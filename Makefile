@@ -39,10 +39,13 @@ cuda: setup  ## the CUDA backend for every GPU that is supported; needs nvcc
 	cmake --build build-cuda
 
 # The CUDA kernels run on the CPU, compiled by the C++ compiler; needs CUDA's headers, no GPU and no nvcc.
+cuda-host:      HOST_BUILD := build-cudahost
+cuda-host-asan: HOST_BUILD := build-asan
+cuda-host-tsan: HOST_BUILD := build-cudahost-tsan
 cuda-host cuda-host-asan cuda-host-tsan: setup
 	cmake --preset $(@:cuda-host%=cudahost%) $(CMAKE_FLAGS)
-	cmake --build build-$(@:cuda-host%=cudahost%) --target fen_cuda_host_tests fenrec_cuda_host
-	ctest --test-dir build-$(@:cuda-host%=cudahost%) --output-on-failure -L cuda-host $(CTEST_FLAGS)
+	cmake --build $(HOST_BUILD) --target fen_cuda_host_tests fenrec_cuda_host
+	ctest --test-dir $(HOST_BUILD) --output-on-failure -L cuda-host $(CTEST_FLAGS)
 
 planted-bugs: cuda-host  ## bugs planted into the CUDA kernels, which the tests must find
 	cmake --build build-cudahost --target fen_planted_bugs

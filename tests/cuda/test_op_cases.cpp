@@ -22,10 +22,6 @@ TEST_CASE("cuda: op cases, values and gradients as on the CPU") {
   check_passed(compare_ops(kCuda, op_cases()));
 }
 
-TEST_CASE("cuda: large op cases, values and gradients as on the CPU") {
-  check_passed(compare_ops(kCuda, large_cases()));
-}
-
 TEST_CASE("cuda: op cases, gradients by differences") { check_passed(gradcheck_ops(kCuda, op_cases())); }
 
 TEST_CASE("cuda: a wrong result is seen, and named") {

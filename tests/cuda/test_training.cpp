@@ -1,5 +1,5 @@
-// What the parts add up to: loss terms by differences, the golden files, and whole training steps.
-#include "recsys/method/gradient_cases.h"
+// What the parts add up to: the golden files, and whole training steps. (gpu-check has the loss terms by
+// differences.)
 #include "recsys/train/learner.h"
 #include "recsys/train/replay.h"
 #include "recsys/train/trainer.h"
@@ -9,15 +9,6 @@
 using namespace fen;
 using namespace fen::recsys;
 using namespace fen::test;
-
-TEST_CASE("cuda: every loss term's gradient by differences") {
-  for (const GradientCase& gradient : gradient_cases(kCuda)) {
-    CAPTURE(gradient.term);
-    const GradcheckReport report = gradient.run();
-    INFO(str(report));
-    CHECK(report.passed != gradient.must_fail);
-  }
-}
 
 TEST_CASE("cuda: the golden files replayed") {
   for (const char* name : {"release", "paper"}) {
