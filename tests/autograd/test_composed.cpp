@@ -1,11 +1,10 @@
 // Each fused op against the plain composition that defines it: values and gradients.
-#include "tests/verify/op_cases.h"
-
 #include "autograd/composing.h"
 #include "autograd/engine.h"
 #include "autograd/node.h"
 #include "recsys/loss/contrastive.h"
 #include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
 
 using namespace fen;
 using namespace fen::test;

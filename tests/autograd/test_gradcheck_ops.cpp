@@ -2,11 +2,10 @@
 #include <regex>
 #include <set>
 
-#include "tests/verify/op_cases.h"
-
 #include "autograd/engine.h"
 #include "autograd/gradcheck.h"
 #include "tests/tensor/tensor_fixture.h"
+#include "tests/verify/op_cases.h"
 
 using namespace fen;
 using namespace fen::test;

@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "tests/verify/tensors.h"
 #include <doctest/doctest.h>
 #include <omp.h>
+
+#include "tests/verify/tensors.h"
 
 namespace fen::test {
 
