@@ -138,16 +138,17 @@ void time_all(Device device, const Options& options, Comparison& comparison) {
   comparison.heading(fmt::format("{:<32}{:>10}{:>8}{:>9}{:>10}{:>9}  {}", "kernel", "us", "GB/s", "of copy",
                                  "GFLOP/s", "of gemm", "shape"));
   Json kernels = Json::array();
-  for (const verify::Timing& t : verify::time_kernels(device, options.sizes, options.seconds)) {
-    const double gigabytes = t.gigabytes_per_second(), gflops = t.gflops_per_second();
+  for (const verify::KernelCall& t : verify::step_kernels(device, options.sizes)) {
+    const double milliseconds = verify::time_kernel(device, t, options.seconds);
+    const double gigabytes = t.bytes / milliseconds * 1e-6, gflops = t.flops / milliseconds * 1e-6;
     kernels.push_back({{"kernel", t.kernel},
                        {"shape", t.shape},
-                       {"milliseconds", t.milliseconds},
+                       {"milliseconds", milliseconds},
                        {"gigabytes_per_second", gigabytes},
                        {"gflops_per_second", gflops}});
     if (options.json) continue;
     std::cout << fmt::format("{:<32}{:>10.2f}{:>8.1f}{:>8.1f}%{:>10.1f}{:>8.1f}%  {}\n", t.kernel,
-                             t.milliseconds * 1e3, gigabytes, 100 * gigabytes / peak.copy_gigabytes, gflops,
+                             milliseconds * 1e3, gigabytes, 100 * gigabytes / peak.copy_gigabytes, gflops,
                              100 * gflops / peak.gemm_gflops, t.shape);
   }
   const double step = verify::time_step(device, options.sizes, 5 * options.seconds),
