@@ -50,7 +50,8 @@ Variable record(const char* op, Tensor value, const std::vector<Variable>& input
 }
 
 Variable record_part(const char* op, const Variable& x, PartFunction part) {
-  return record(op, part(x.value()), {x}, nullptr, part);
+  Tensor value = part(x.value());
+  return record(op, std::move(value), {x}, nullptr, std::move(part));
 }
 
 }  // namespace fen

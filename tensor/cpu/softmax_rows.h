@@ -43,25 +43,37 @@ T sum_of_runs(Index n, const Run& run) {
   return static_cast<T>(total);
 }
 
+/// sum exp(x_i - shift) of one run. (Runs are functions of their own: inside a lambda GCC 12 does not
+/// vectorise the loop.)
+template <class T>
+T sum_exponentials_run(const T* x, Index n, T shift) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += exp_flushed(x[i] - shift);
+  return total;
+}
+
+/// The same, with y_i = exp(x_i - shift).
+template <class T>
+T exponentials_run(const T* x, Index n, T shift, T* y) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += y[i] = exp_flushed(x[i] - shift);
+  return total;
+}
+
 /// sum exp(x_i - shift)
 template <class T>
 T sum_exponentials(const T* x, Index n, T shift) {
-  return sum_of_runs<T>(n, [=](Index first, Index last) {
-    T total = 0;
-#pragma omp simd reduction(+ : total)
-    for (Index i = first; i < last; ++i) total += exp_flushed(x[i] - shift);
-    return total;
-  });
+  return sum_of_runs<T>(
+      n, [=](Index first, Index last) { return sum_exponentials_run(x + first, last - first, shift); });
 }
 
 /// y_i = exp(x_i - shift), and their sum; y may be x.
 template <class T>
 T exponentials(const T* x, Index n, T shift, T* y) {
   return sum_of_runs<T>(n, [=](Index first, Index last) {
-    T total = 0;
-#pragma omp simd reduction(+ : total)
-    for (Index i = first; i < last; ++i) total += y[i] = exp_flushed(x[i] - shift);
-    return total;
+    return exponentials_run(x + first, last - first, shift, y + first);
   });
 }
 
