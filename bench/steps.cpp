@@ -80,8 +80,8 @@ class Epoch {
     for (std::size_t i = 0; i < batches_.size(); ++i) {
       add(out, str("batch/", i, '/'), batches_[i]);
       if (epoch_ >= exact.warmup_epochs) out[str("batch/", i, "/noise")] = noise(learner, i);
-      for (const auto& [term, value] : learner.step(batches_[i], epoch_, first_step_ + i).back())
-        losses[term].push_back(value);
+      const StepLosses step = learner.step(batches_[i], epoch_, first_step_ + i).back();
+      for (const auto& [term, value] : step) losses[term].push_back(value);
     }
     for (const auto& [term, values] : losses)
       out["losses/" + term] = Tensor::from(values, {static_cast<Index>(values.size())});
