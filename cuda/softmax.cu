@@ -44,7 +44,7 @@ __global__ void __launch_bounds__(kBlock) logsumexp_kernel(const T* x, T* y, Ind
 
 // dx_i = dy exp(x_i - y)
 template <class Team, class T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 2)  // as in reduce.cu: more beside each other spill in f64
     logsumexp_backward_kernel(const T* x, const T* y, const T* dy, T* dx, Index rows, Index n) {
   for (Index r = Team::first(); r < rows; r += Team::step()) {
     const T* in = x + r * n;
