@@ -43,8 +43,9 @@ __global__ void __launch_bounds__(kBlock) logsumexp_kernel(const T* x, T* y, Ind
 }
 
 // dx_i = dy exp(x_i - y)
+// Bounded as in reduce.cu: with more blocks beside each other it spills in f64.
 template <class Team, class T>
-__global__ void __launch_bounds__(kBlock, 2)  // as in reduce.cu: more beside each other spill in f64
+__global__ void __launch_bounds__(kBlock, 2)
     logsumexp_backward_kernel(const T* x, const T* y, const T* dy, T* dx, Index rows, Index n) {
   for (Index r = Team::first(); r < rows; r += Team::step()) {
     const T* in = x + r * n;
