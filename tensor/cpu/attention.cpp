@@ -8,14 +8,6 @@
 namespace fen::cpu {
 namespace {
 
-template <class T>
-T dot(const T* a, const T* b, Index n) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += a[i] * b[i];
-  return total;
-}
-
 /// s_ij = q_i·k_j for the keys that query i sees, and up to the end of a vector for others.
 template <class T>
 void scores(const AttentionProblem& problem, Panel<T> q, Panel<T> keys_transposed, Panel<T> s) {

@@ -2,17 +2,6 @@
 #include "tensor/cpu/softmax_rows.h"
 
 namespace fen::cpu {
-namespace {
-
-template <class T>
-T dot_run(const T* a, const T* b, Index n) {
-  T total = 0;
-#pragma omp simd reduction(+ : total)
-  for (Index i = 0; i < n; ++i) total += a[i] * b[i];
-  return total;
-}
-
-}  // namespace
 
 // y_i = exp(x_i - max) / sum
 void softmax(View x, View y) {
@@ -37,10 +26,10 @@ void softmax_backward(View y, View dy, View dx) {
     for_each_row(y.size[0], n, [&](Index r) {
       const T *out = y.as<T>() + r * n, *gradient = dy.as<T>() + r * n;
       T* in = dx.as<T>() + r * n;
-      const T dot = sum_of_runs<T>(
-          n, [=](Index first, Index last) { return dot_run(out + first, gradient + first, last - first); });
+      const T along = sum_of_runs<T>(
+          n, [=](Index first, Index last) { return dot(out + first, gradient + first, last - first); });
 #pragma omp simd
-      for (Index i = 0; i < n; ++i) in[i] = out[i] * (gradient[i] - dot);
+      for (Index i = 0; i < n; ++i) in[i] = out[i] * (gradient[i] - along);
     });
   });
 }

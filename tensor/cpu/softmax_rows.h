@@ -33,6 +33,15 @@ T finite_shift(T top) {
   return std::isinf(top) ? T(0) : top;
 }
 
+/// sum a_i b_i
+template <class T>
+T dot(const T* a, const T* b, Index n) {
+  T total = 0;
+#pragma omp simd reduction(+ : total)
+  for (Index i = 0; i < n; ++i) total += a[i] * b[i];
+  return total;
+}
+
 /// The sum of run(first, last) over runs of a row, joined in double: a sum of a million f32 terms, one after
 /// another, keeps four digits.
 template <class T, class Run>
