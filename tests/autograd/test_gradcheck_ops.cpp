@@ -69,7 +69,7 @@ TEST_CASE("gradcheck: no op is forgotten") {
   }
   CHECK(declared.size() >= 50);  // the pattern still finds them
   for (const std::string& op : declared) {
-    INFO("autograd/ops.h declares ", op, "; give it a case in verify/op_cases_*.cpp");
+    INFO("autograd/ops.h declares ", op, "; give it a case in tests/verify/op_cases_*.cpp");
     CHECK(checked.contains(op));
   }
 }
