@@ -60,7 +60,7 @@ ObjectiveOptions objective_options(const Config& config) {
 }
 
 /// Sequences encoded at once where no gradient is needed.
-constexpr std::size_t kEncodeBlock = 2048;
+constexpr std::size_t kEncodeBlock = 1024;
 
 StepLabels step_labels(const TrainingBatch& batch, Device device) {
   return {to_tensors(batch.labels, device), Tensor::from(batch.targets, {batch.inputs.size()}, device)};

@@ -123,29 +123,44 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
 // weights = s (dgram + dpull) + dgramᵀ s, and s dalong on the diagonal, with s the rows' dloss
 void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
                           View noise_weights) {
-  constexpr Index kBlock = 64;  // rows of dgram that are read as columns stay in the first-level cache
+  // Square blocks. One of dgramᵀ is turned in a buffer whose rows are an odd number of cache lines apart:
+  // read down its columns where it lies, with rows a power of two apart, it would be fetched again for every
+  // element.
+  constexpr Index kBlock = 64, kLine = 16, kStride = kBlock + kLine;
   dispatch_floating("contrastive_backward", dgram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Index rows = dgram.size[0], noises = dnoise.size[1], blocks = (rows + kBlock - 1) / kBlock;
     const T *own = dgram.as<T>(), *pull = dpull.as<T>();
-    const auto scale = [&](Index i) { return dloss.as<T>()[i * dloss.stride[0]]; };
-#pragma omp parallel for schedule(static)
-    for (Index block = 0; block < blocks; ++block) {
-      const Index begin = block * kBlock, end = std::min(begin + kBlock, rows);
-      for (Index column = 0; column < rows; column += kBlock) {
-        for (Index i = begin; i < end; ++i) {
-          const T s = scale(i);
-          for (Index n = column; n < std::min(column + kBlock, rows); ++n) {
-            weights.as<T>()[i * rows + n] =
-                s * (own[i * rows + n] + pull[i * rows + n]) + scale(n) * own[n * rows + i];
+    T *const y = weights.as<T>(), *const noise_y = noise_weights.as<T>();
+    const Buffer<T> scale(rows);
+    for (Index i = 0; i < rows; ++i) scale[i] = dloss.as<T>()[i * dloss.stride[0]];
+#pragma omp parallel
+    {
+      const Buffer<T> turned(kBlock * kStride);
+#pragma omp for schedule(static)
+      for (Index block = 0; block < blocks; ++block) {
+        const Index begin = block * kBlock, end = std::min(begin + kBlock, rows);
+        for (Index column = 0; column < rows; column += kBlock) {
+          const Index last = std::min(column + kBlock, rows);
+          for (Index n = column; n < last; ++n) {
+            for (Index i = begin; i < end; ++i) {
+              turned[(i - begin) * kStride + n - column] = scale[n] * own[n * rows + i];
+            }
+          }
+          for (Index i = begin; i < end; ++i) {
+            const T* other = turned.data() + (i - begin) * kStride;
+#pragma omp simd
+            for (Index n = column; n < last; ++n) {
+              y[i * rows + n] = scale[i] * (own[i * rows + n] + pull[i * rows + n]) + other[n - column];
+            }
           }
         }
-      }
-      for (Index i = begin; i < end; ++i) {
-        weights.as<T>()[i * rows + i] += scale(i) * dalong.as<T>()[i];
+        for (Index i = begin; i < end; ++i) {
+          y[i * rows + i] += scale[i] * dalong.as<T>()[i];
 #pragma omp simd
-        for (Index j = 0; j < noises; ++j) {
-          noise_weights.as<T>()[i * noises + j] = scale(i) * dnoise.as<T>()[i * noises + j];
+          for (Index j = 0; j < noises; ++j) {
+            noise_y[i * noises + j] = scale[i] * dnoise.as<T>()[i * noises + j];
+          }
         }
       }
     }
