@@ -69,6 +69,30 @@ class ReversePass {
     kernels(sum.device()).binary(BinaryOp::add, mine.view(), gradient.view(), mine.view());
   }
 
+  /// What has flowed into a cell, if a backward may add to it unnoticed.
+  Tensor open_sum(const Cell* cell) const {
+    const auto place = pending_.find(cell);
+    if (place == pending_.end()) return {};
+    const Tensor& sum = place->second.gradient;
+    return sum.owns_storage() && sum.is_contiguous() ? sum : Tensor();
+  }
+
+  /// The gradients of a node's inputs; undefined also where it has added one to the open sum.
+  Gradients backward_of(const Node& node, const Tensor& gradient) const {
+    std::vector<Tensor> sums;
+    for (const auto& input : node.inputs) sums.push_back(open_sum(input.get()));
+    const Needs needs(node.inputs, std::move(sums));
+    Gradients gradients = node.backward(gradient, needs);
+    check(gradients.size() == node.inputs.size(), "[backward of ", node.op, "] returned ", gradients.size(),
+          " gradients for ", node.inputs.size(), " inputs");
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
+      const Tensor& sum = needs.sum(i);
+      if (sum.defined() && gradients[i].defined() && gradients[i].shares_storage(sum))
+        gradients[i] = Tensor();
+    }
+    return gradients;
+  }
+
   static void finish(Pending& pending) {
     for (const Variable::Hook& hook : pending.cell->hooks) {
       if (Tensor replaced = hook(pending.gradient); replaced.defined()) {
@@ -88,9 +112,7 @@ class ReversePass {
     if (node.part) {
       flow_into_part(node.inputs.front(), gradient, node.part);
     } else {
-      const Gradients gradients = node.backward(gradient, Needs(node.inputs));
-      check(gradients.size() == node.inputs.size(), "[backward of ", node.op, "] returned ", gradients.size(),
-            " gradients for ", node.inputs.size(), " inputs");
+      const Gradients gradients = backward_of(node, gradient);
       for (std::size_t i = 0; i < gradients.size(); ++i) {
         if (gradients[i].defined() && node.inputs[i]->requires_grad)
           flow_into(node.inputs[i], gradients[i], node.op);

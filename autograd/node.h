@@ -15,12 +15,20 @@ using Gradients = std::vector<Tensor>;
 /// Which inputs want a gradient, so that a backward skips the others.
 class Needs {
  public:
-  explicit Needs(const std::vector<std::shared_ptr<Cell>>& inputs) : inputs_(inputs) {}
+  /// `sums`: of each input, see sum().
+  Needs(const std::vector<std::shared_ptr<Cell>>& inputs, std::vector<Tensor> sums)
+      : inputs_(inputs), sums_(std::move(sums)) {}
+
   bool operator[](std::size_t input) const;
   std::size_t size() const { return inputs_.size(); }
 
+  /// What has flowed into an input from other nodes, where the engine alone holds it, contiguous: a backward
+  /// may add its gradient to it in place and return this tensor. Undefined where there is none.
+  const Tensor& sum(std::size_t input) const { return sums_[input]; }
+
  private:
   const std::vector<std::shared_ptr<Cell>>& inputs_;
+  std::vector<Tensor> sums_;
 };
 
 /// dy → gradients of the inputs.

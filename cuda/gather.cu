@@ -70,10 +70,10 @@ void gather_rows(View x, View indices, View y) {
   });
 }
 
-// y_n = sum of x_t over indices_t = n, in the order of t
-void scatter_add_rows(View x, View indices, View y) {
+// y_n (+)= sum of x_t over indices_t = n, in the order of t
+void scatter_add_rows(View x, View indices, Write write, View y) {
   const Segments segments("scatter_add_rows", indices, 1, y.size[0]);
-  add_segments("scatter_add_rows", x, segments, y);
+  add_segments("scatter_add_rows", x, segments, write, y);
 }
 
 void gather(View x, View indices, View y) {
@@ -94,7 +94,7 @@ void scatter_add(View x, View indices, View y) {
     rows.size[1] = rows.stride[0] = rows.stride[1] = 1;
     return rows;
   };
-  add_segments("scatter_add", as_column(x), segments, as_column(y));
+  add_segments("scatter_add", as_column(x), segments, Write::replace, as_column(y));
 }
 
 // The kernels that read by an index look at it themselves.

@@ -68,10 +68,13 @@ void allow_tf32(bool allowed) {
   check(status == CUBLAS_STATUS_SUCCESS, "[tf32] cuBLAS: ", cublasGetStatusString(status));
 }
 
-void matmul(View a, View b, View y) {
+void matmul(View a, View b, Write write, View y) {
   if (y.numel() == 0) return;
-  if (a.size[2] == 0) return fill(y, 0);
-  gemm("matmul", a, b, 0, y);
+  if (a.size[2] == 0) {
+    if (write == Write::replace) fill(y, 0);
+    return;
+  }
+  gemm("matmul", a, b, write == Write::add ? 1 : 0, y);
 }
 
 }  // namespace fen::cuda

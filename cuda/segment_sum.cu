@@ -16,7 +16,7 @@ __global__ void __launch_bounds__(kBlock)
 // sums_k = sum of points_r over assignment_r = k, in the order of r; counts_k = how many they are
 void segment_sum(View points, View assignment, View sums, View counts) {
   const Segments segments("segment_sum", assignment, 1, sums.size[0]);
-  add_segments("segment_sum", points, segments, sums);
+  add_segments("segment_sum", points, segments, Write::replace, sums);
   launch<segment_counts_kernel>("segment_sum", over_items(segments.rows()), segments.starts(),
                                 segments.rows(), counts.as<std::int32_t>());
 }

@@ -47,6 +47,12 @@ struct SegmentSum {
   Index rows, width;
   T* y;
   Index y_stride;
+  bool adds;
+
+  __device__ void store(Index n, Index column, T total) const {
+    T& to = y[n * y_stride + column];
+    to = adds ? to + total : total;
+  }
 };
 
 /// A thread an element of y, where rows have few entries.
@@ -59,7 +65,7 @@ __global__ void __launch_bounds__(kBlock) short_segments_kernel(SegmentSum<T> ca
     for (std::int32_t e = call.starts[n]; e < call.starts[n + 1]; ++e) {
       total += call.x[call.entries[e] * call.x_stride + column];
     }
-    call.y[n * call.y_stride + column] = total;
+    if (!call.adds || call.starts[n] < call.starts[n + 1]) call.store(n, column, total);
   }
 }
 
@@ -86,7 +92,7 @@ __global__ void __launch_bounds__(kBlock) long_segments_kernel(SegmentSum<T> cal
     __syncthreads();
     if (warp == 0 && column < call.width) {
       for (int other = 1; other < kShares; ++other) total += share[other][lane];
-      call.y[n * call.y_stride + column] = total;
+      call.store(n, column, total);
     }
     __syncthreads();  // the shares have been read
   }
@@ -115,12 +121,12 @@ Segments::Segments(const char* op, View indices, Index groups, Index limit)
   }
 }
 
-void add_segments(const char* op, View x, const Segments& segments, View y) {
+void add_segments(const char* op, View x, const Segments& segments, Write write, View y) {
   dispatch_numeric(op, y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const Index rows = segments.rows(), width = y.size[1];
-    const SegmentSum<T> call{x.as<T>(), x.stride[0], segments.entries(), segments.starts(),
-                             rows,      width,       y.as<T>(),          y.stride[0]};
+    const SegmentSum<T> call{x.as<T>(), x.stride[0], segments.entries(), segments.starts(),  rows,
+                             width,     y.as<T>(),   y.stride[0],        write == Write::add};
     constexpr Index kMany = 8;  // entries a row, on average
     if (segments.count() < kMany * rows) {
       launch<short_segments_kernel<T>>(op, over_items(rows * width), call);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cuda/runtime.h"
+#include "tensor/kernels.h"
 #include "tensor/view.h"
 
 namespace fen::cuda {
@@ -25,7 +26,7 @@ class Segments {
   Scratch<std::int32_t> entries_, starts_;
 };
 
-/// y (N,D) = for each row n the sum of its entries' rows of x (T,D), in their order.
-void add_segments(const char* op, View x, const Segments& segments, View y);
+/// Row n of y (N,D) is, or gains, the sum of its entries' rows of x (T,D), in their order.
+void add_segments(const char* op, View x, const Segments& segments, Write write, View y);
 
 }  // namespace fen::cuda

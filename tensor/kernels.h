@@ -27,6 +27,8 @@ enum class BinaryOp { add, sub, mul, div, pow, maximum, minimum };
 enum class CompareOp { eq, ne, lt, le, gt, ge };
 enum class LogicalOp { logical_and, logical_or };
 enum class ReduceOp { sum, max, min };
+/// What a kernel does with a result: writes it, or adds it to what is there.
+enum class Write { replace, add };
 
 /// Sizes of a packed attention. Sequence b has queries query_offsets[b] … query_offsets[b+1]-1 and keys
 /// likewise; its queries are its last positions: query i of n may see keys up to (keys - n + i).
@@ -120,7 +122,7 @@ struct Kernels {
 
   // Linear algebra. a (G,M,K), b (G,K,N), y (G,M,N) contiguous; in a and b one of the last two axes has unit
   // stride, a batch stride may be 0.
-  void (&matmul)(View a, View b, View y);
+  void (&matmul)(View a, View b, Write write, View y);
 
   // Rows (R,D), contiguous.
   void (&softmax)(View x, View y);
@@ -145,8 +147,8 @@ struct Kernels {
 
   // Indexing. indices i32 contiguous, checked to be in range.
   void (&gather_rows)(View x, View indices, View y);  // x rows (N,D), indices (T), y (T,D)
-  void (&scatter_add_rows)(View x, View indices,
-                           View y);                   // x (T,D) adds to y (N,D), overwritten; fixed order
+  // y (N,D) from x (T,D): row n is, or gains, the sum of the x_t with indices_t = n, in a fixed order.
+  void (&scatter_add_rows)(View x, View indices, Write write, View y);
   void (&gather)(View x, View indices, View y);       // rows (R,D) by indices (R,K) along the last axis
   void (&scatter_add)(View x, View indices, View y);  // x (R,K) into y (R,D), overwritten
   // All 0 <= index < limit. A device that would have to wait for the answer may say yes, provided that it

@@ -89,6 +89,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape);
 
 // matmul: (…,M,K) x (…,K,N) → (…,M,N); batch axes broadcast. Rank 1 is refused: reshape it.
 Tensor matmul(const Tensor& a, const Tensor& b);
+/// y += a b for matrices, y (M,N) contiguous.
+void add_matmul(const Tensor& y, const Tensor& a, const Tensor& b);
 
 // softmax, over one axis
 Tensor softmax(const Tensor& x, int axis = -1);
@@ -111,6 +113,8 @@ Tensor stack(std::span<const Tensor> parts, int axis = 0);
 Tensor gather_rows(const Tensor& x, const Tensor& indices);
 /// The backward of gather_rows: y (rows,D), y[indices[t]] += x[t], summed in the order of t.
 Tensor scatter_add_rows(const Tensor& x, const Tensor& indices, Index rows);
+/// The same onto what is there: y (N,D), contiguous.
+void add_rows(const Tensor& y, const Tensor& x, const Tensor& indices);
 /// y[…,k,…] = x[…,indices[…,k,…],…] along an axis; the other sizes are equal.
 Tensor gather(const Tensor& x, const Tensor& indices, int axis = -1);
 /// The backward of gather: zeros with `size` entries along the axis, to which x is added at `indices`.

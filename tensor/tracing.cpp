@@ -59,8 +59,8 @@ struct Cost {
   double bytes = 0, flops = 0;
 };
 
-/// Of a call with these views, in the order of the table.
-Cost cost_of(std::string_view kernel, const std::vector<View>& views, bool causal) {
+/// Of a call with these views, in the order of the table. `adds`: the result is added to what is there.
+Cost cost_of(std::string_view kernel, const std::vector<View>& views, bool causal, bool adds) {
   Cost cost;
   for (const View& view : views) cost.bytes += bytes_of(view);
   const auto size = [&](std::size_t view, int axis) { return static_cast<double>(views[view].size[axis]); };
@@ -68,8 +68,12 @@ Cost cost_of(std::string_view kernel, const std::vector<View>& views, bool causa
   if (kernel == "gather_rows" || kernel == "gather") {
     const double all = bytes_of(views[0]), used = std::min(all, bytes_of(views[2]));
     cost.bytes += used - all;
+  } else if (kernel == "scatter_add_rows" && adds) {
+    const double all = bytes_of(views[2]), used = std::min(all, bytes_of(views[0]));
+    cost.bytes += 2 * used - all;
   } else if (kernel == "matmul") {
     cost.flops = 2 * static_cast<double>(views[2].numel()) * size(0, 2);
+    if (adds) cost.bytes += bytes_of(views[2]);
   } else if (kernel == "attention" || kernel == "attention_backward") {
     const double products = kernel == "attention" ? 2 : 5;
     cost.flops = products * 2 * visible_pairs(views[3], views[4], causal) * size(0, 1);
@@ -117,6 +121,12 @@ bool is_causal(const Argument&) {
   return false;
 }
 
+bool is_adding(Write write) { return write == Write::add; }
+template <class Argument>
+bool is_adding(const Argument&) {
+  return false;
+}
+
 /// Calls f, and records it when it has returned.
 template <class F, class... Arguments>
 auto record(std::string_view kernel, const F& f, const Arguments&... arguments) {
@@ -124,7 +134,9 @@ auto record(std::string_view kernel, const F& f, const Arguments&... arguments) 
   TracedCall call{to.phase, kernel, 0, 0, {}};
   std::vector<View> views;
   (add_views(arguments, views), ...);
-  const Cost cost = to.active ? cost_of(kernel, views, (is_causal(arguments) || ...)) : Cost();
+  const Cost cost = to.active
+                        ? cost_of(kernel, views, (is_causal(arguments) || ...), (is_adding(arguments) || ...))
+                        : Cost();
   call.bytes = cost.bytes;
   call.flops = cost.flops;
   const DeviceWork before = to.table->work();

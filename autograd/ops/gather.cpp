@@ -6,8 +6,11 @@ namespace fen {
 // dx = rows of dy added where they came from
 Variable gather_rows(const Variable& x, const Tensor& indices) {
   return record("gather_rows", gather_rows(x.value(), indices), {x},
-                [indices, rows = x.size(0), width = x.size(1)](const Tensor& dy, const Needs&) -> Gradients {
-                  return {scatter_add_rows(dy.reshape({indices.numel(), width}), indices.flatten(), rows)};
+                [indices, rows = x.size(0)](const Tensor& dy, const Needs& needs) -> Gradients {
+                  const Tensor& sum = needs.sum(0);
+                  if (!sum.defined()) return {scatter_add_rows(dy, indices, rows)};
+                  add_rows(sum, dy, indices);
+                  return {sum};
                 });
 }
 

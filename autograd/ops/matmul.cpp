@@ -14,6 +14,17 @@ Variable matmul(const Variable& a, const Variable& b) {
                 });
 }
 
+namespace {
+
+/// sum + a b of the shape of sum, in place; where it is undefined a b in the shape that is given.
+Tensor add_product(const Tensor& sum, const Tensor& a, const Tensor& b, const Shape& shape) {
+  if (!sum.defined()) return matmul(a, b).reshape(shape);
+  add_matmul(sum.reshape({a.size(0), b.size(1)}), a, b);
+  return sum;
+}
+
+}  // namespace
+
 // With all leading axes as one, rows: dx = dy W, dW = dyᵀ x, db = the sum of dy over the rows
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
   check(weight.value().rank() == 2 && x.value().rank() >= 1 && x.size(-1) == weight.size(1), "[linear] x ",
@@ -36,8 +47,8 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
       "linear", y.reshape(shape), inputs,
       [rows, w = weight.value(), in = x.shape()](const Tensor& dy, const Needs& needs) -> Gradients {
         const Tensor gradient = dy.reshape({rows.size(0), w.size(0)});
-        Gradients gradients{needs[0] ? matmul(gradient, w).reshape(in) : Tensor(),
-                            needs[1] ? matmul(gradient.t(), rows) : Tensor()};
+        Gradients gradients{needs[0] ? add_product(needs.sum(0), gradient, w, in) : Tensor(),
+                            needs[1] ? add_product(needs.sum(1), gradient.t(), rows, w.shape()) : Tensor()};
         if (needs.size() > 2) gradients.push_back(needs[2] ? sum(gradient, 0) : Tensor());
         return gradients;
       });

@@ -59,7 +59,7 @@ Tensor assign_on_host(const Tensor& points, const Tensor& centroids) {
       const View c{
           centroids.data<T>(), points.dtype(), 3, {1, width, clusters}, {clusters * width, 1, width}};
       const View y{scores, points.dtype(), 3, {1, count, clusters}, {count * clusters, clusters, 1}};
-      cpu.matmul(x, c, y);
+      cpu.matmul(x, c, Write::replace, y);
       for (Index r = 0; r < count; ++r) {
         nearest[first + r] =
             argmax_biased(scores + r * clusters, bias.data<T>(), static_cast<std::int32_t>(clusters));

@@ -20,12 +20,11 @@ void gather_rows(View x, View indices, View y) {
   });
 }
 
-// y_n = sum of x_t over indices_t = n, in the order of t
+// y_n (+)= sum of x_t over indices_t = n, in the order of t
 //
-// A counting sort lists the rows t of every n; then each n is one thread's, who writes it once. So the sum
-// has one order whatever the threads do, nothing is added atomically, and only rows without a term are
-// zeroed.
-void scatter_add_rows(View x, View indices, View y) {
+// A counting sort lists the rows t of every n; then each n is one thread's. So the sum has one order whatever
+// the threads do, nothing is added atomically, and only rows without a term are zeroed.
+void scatter_add_rows(View x, View indices, Write write, View y) {
   const Index count = indices.numel(), rows = y.size[0], width = y.size[1];
   const auto* index = indices.as<std::int32_t>();
   std::vector<std::int32_t> start(static_cast<std::size_t>(rows) + 1), order(static_cast<std::size_t>(count));
@@ -45,12 +44,14 @@ void scatter_add_rows(View x, View indices, View y) {
       T* out = y.as<T>() + n * y_stride;
       const std::int32_t* member = order.data() + (n ? start[static_cast<std::size_t>(n) - 1] : 0);
       const std::int32_t* end = order.data() + start[static_cast<std::size_t>(n)];
-      if (member == end) {
-        std::fill_n(out, width, T(0));
-        continue;
+      if (write == Write::replace) {
+        if (member == end) {
+          std::fill_n(out, width, T(0));
+          continue;
+        }
+        std::copy_n(x.as<T>() + *member++ * x_stride, width, out);
       }
-      std::copy_n(x.as<T>() + *member * x_stride, width, out);
-      while (++member != end) {
+      for (; member != end; ++member) {
         const T* in = x.as<T>() + *member * x_stride;
 #pragma omp simd
         for (Index d = 0; d < width; ++d) out[d] += in[d];

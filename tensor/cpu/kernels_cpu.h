@@ -23,7 +23,7 @@ void logical(LogicalOp op, View a, View b, View y);
 void where(View condition, View a, View b, View y);
 void reduce(ReduceOp op, View x, View y);
 void argmax(View x, View y);
-void matmul(View a, View b, View y);
+void matmul(View a, View b, Write write, View y);
 void softmax(View x, View y);
 void softmax_backward(View y, View dy, View dx);
 void logsumexp(View x, View y);
@@ -40,7 +40,7 @@ void dropout_add_norm(View x, View bias, View residual, DropoutMask mask, View w
 void dropout_add_norm_backward(View sum, DropoutMask mask, View weight, View mean, View rstd, View dy,
                                View dx, View dbias, View dresidual, View dweight, View dnorm_bias);
 void gather_rows(View x, View indices, View y);
-void scatter_add_rows(View x, View indices, View y);
+void scatter_add_rows(View x, View indices, Write write, View y);
 void gather(View x, View indices, View y);
 void scatter_add(View x, View indices, View y);
 bool in_range(View indices, Index limit);

@@ -32,13 +32,14 @@ Index pieces_of_sum(Index m, Index n, Index k) {
 }
 
 template <class T>
-void matmul_in_pieces(Index pieces, Index m, Index n, Index k, GemmOperand<T> a, GemmOperand<T> b, T* y) {
+void matmul_in_pieces(Index pieces, Index m, Index n, Index k, GemmOperand<T> a, GemmOperand<T> b, T beta,
+                      T* y) {
   const Buffer<T> partials((pieces - 1) * m * n);
 #pragma omp parallel for schedule(static)
   for (Index piece = 0; piece < pieces; ++piece) {
     const Index first = piece * k / pieces, last = (piece + 1) * k / pieces;
     T* part = piece == 0 ? y : partials.data() + (piece - 1) * m * n;
-    gemm(m, n, last - first, from(a, 0, first), from(b, first, 0), T(0), part, n);
+    gemm(m, n, last - first, from(a, 0, first), from(b, first, 0), piece == 0 ? beta : T(0), part, n);
   }
 #pragma omp parallel for simd schedule(static)
   for (Index i = 0; i < m * n; ++i) {
@@ -52,21 +53,25 @@ void allow_tf32(bool allowed) {
   check(!allowed, "[tf32] the CPU multiplies in plain f32 alone; use --device cuda, or leave --tf32 out");
 }
 
-void matmul(View a, View b, View y) {
+void matmul(View a, View b, Write write, View y) {
   const Index groups = y.size[0], m = y.size[1], n = y.size[2], k = a.size[2];
   if (y.numel() == 0) return;
-  if (k == 0) return fill(y, 0);
+  if (k == 0) {
+    if (write == Write::replace) fill(y, 0);
+    return;
+  }
   dispatch_floating("matmul", y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
+    const T beta = write == Write::add ? 1 : 0;
     if (groups > 1) {  // many small products: one a thread
 #pragma omp parallel for schedule(static)
       for (Index g = 0; g < groups; ++g) {
-        gemm(m, n, k, operand<T>(a, g), operand<T>(b, g), T(0), y.as<T>() + g * m * n, n);
+        gemm(m, n, k, operand<T>(a, g), operand<T>(b, g), beta, y.as<T>() + g * m * n, n);
       }
     } else if (const Index pieces = pieces_of_sum(m, n, k); pieces > 1) {
-      matmul_in_pieces(pieces, m, n, k, operand<T>(a), operand<T>(b), y.as<T>());
+      matmul_in_pieces(pieces, m, n, k, operand<T>(a), operand<T>(b), beta, y.as<T>());
     } else {
-      gemm(m, n, k, operand<T>(a), operand<T>(b), T(0), y.as<T>(), n);
+      gemm(m, n, k, operand<T>(a), operand<T>(b), beta, y.as<T>(), n);
     }
   });
 }

@@ -39,11 +39,8 @@ Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const Contrast
   kernels(z.device())
       .contrastive_backward(saved.dgram.view(), saved.dpull.view(), saved.dnoise.view(), saved.dalong.view(),
                             dloss.view(), weights.view(), noise_weights.view());
-  Tensor dz = matmul(weights, z);
-  if (noise.size(0) > 0) {
-    const Tensor part = matmul(noise_weights, noise);
-    kernels(z.device()).binary(BinaryOp::add, dz.view(), part.view(), dz.view());
-  }
+  const Tensor dz = matmul(weights, z);
+  add_matmul(dz, noise_weights, noise);
   return dz;
 }
 

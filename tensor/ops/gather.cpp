@@ -28,6 +28,18 @@ void check_other_axes(const char* op, const Tensor& x, const Tensor& indices, in
         " may differ in axis ", axis, " only");
 }
 
+/// y (N,D) from x (…,D) by indices (…).
+void scatter_rows(const char* op, const Tensor& x, const Tensor& indices, Write write, const Tensor& y) {
+  Shape expected = indices.shape();
+  expected.push_back(y.size(1));
+  check(x.shape() == expected, "[", op, "] x has shape ", x.shape(), ", but indices ", indices.shape(),
+        " need ", expected);
+  const Tensor index = checked_indices(op, x, indices, y.size(0));
+  kernels(x.device())
+      .scatter_add_rows(x.contiguous().reshape({index.numel(), y.size(1)}).view(), index.flatten().view(),
+                        write, y.view());
+}
+
 Tensor axis_to_rows(const char* op, const Tensor& x, int axis) { return as_rows(op, x.transpose(axis, -1)); }
 
 }  // namespace
@@ -48,17 +60,15 @@ Tensor gather_rows(const Tensor& x, const Tensor& indices) {
 Tensor scatter_add_rows(const Tensor& x, const Tensor& indices, Index rows) {
   check(x.rank() >= 1 && rows >= 0, "[scatter_add_rows] x has shape ", x.shape(), " and the result ", rows,
         " rows; expected x (…,D) and at least 0 rows");
-  const Index width = x.size(-1);
-  Shape expected = indices.shape();
-  expected.push_back(width);
-  check(x.shape() == expected, "[scatter_add_rows] x has shape ", x.shape(), ", but indices ",
-        indices.shape(), " need ", expected);
-  const Tensor index = checked_indices("scatter_add_rows", x, indices, rows);
-  Tensor y = Tensor::empty({rows, width}, x.options());
-  kernels(x.device())
-      .scatter_add_rows(x.contiguous().reshape({index.numel(), width}).view(), index.flatten().view(),
-                        y.view());
+  Tensor y = Tensor::empty({rows, x.size(-1)}, x.options());
+  scatter_rows("scatter_add_rows", x, indices, Write::replace, y);
   return y;
+}
+
+void add_rows(const Tensor& y, const Tensor& x, const Tensor& indices) {
+  check_alike("add_rows", y, x);
+  check(y.rank() == 2 && y.is_contiguous(), "[add_rows] y ", y.shape(), " must be a contiguous matrix (N,D)");
+  scatter_rows("add_rows", x, indices, Write::add, y);
 }
 
 Tensor gather(const Tensor& x, const Tensor& indices, int axis) {

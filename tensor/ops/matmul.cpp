@@ -14,15 +14,20 @@ Tensor as_operand(const Tensor& x) {
   return plain || transposed ? x : x.contiguous();
 }
 
+/// Throws unless a and b are alike, of rank 2 or more, and of one inner size.
+void check_factors(const char* op, const Tensor& a, const Tensor& b) {
+  check_floating(op, a);
+  check_alike(op, a, b);
+  check(a.rank() >= 2 && b.rank() >= 2, "[", op, "] needs two axes each: ", a.shape(), " x ", b.shape(),
+        "; reshape a vector to a matrix");
+  check(a.size(-1) == b.size(-2), "[", op, "] inner sizes differ: ", a.shape(), " x ", b.shape(),
+        "; transpose one of them?");
+}
+
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  check_floating("matmul", a);
-  check_alike("matmul", a, b);
-  check(a.rank() >= 2 && b.rank() >= 2, "[matmul] needs two axes each: ", a.shape(), " x ", b.shape(),
-        "; reshape a vector to a matrix");
-  check(a.size(-1) == b.size(-2), "[matmul] inner sizes differ: ", a.shape(), " x ", b.shape(),
-        "; transpose one of them?");
+  check_factors("matmul", a, b);
   Shape batch_a = a.shape(), batch_b = b.shape();
   for (int i = 0; i < 2; ++i) {
     batch_a.erase(batch_a.rank() - 1);
@@ -47,8 +52,19 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   };
   const Tensor left = grouped(a), right = grouped(b);
   Tensor y = Tensor::empty({groups, a.size(-2), b.size(-1)}, a.options());
-  kernels(a.device()).matmul(left.view(), right.view(), y.view());
+  kernels(a.device()).matmul(left.view(), right.view(), Write::replace, y.view());
   return y.reshape(with_matrix(batch, a.size(-2), b.size(-1)));
+}
+
+void add_matmul(const Tensor& y, const Tensor& a, const Tensor& b) {
+  check_factors("add_matmul", a, b);
+  check_alike("add_matmul", a, y);
+  check(a.rank() == 2 && b.rank() == 2, "[add_matmul] ", a.shape(), " x ", b.shape(),
+        " are not two matrices");
+  check_shape("add_matmul", "y", y, {a.size(0), b.size(1)});
+  check(y.is_contiguous(), "[add_matmul] y ", y.shape(), " must be contiguous");
+  const Tensor left = as_operand(a).unsqueeze(0), right = as_operand(b).unsqueeze(0);
+  kernels(y.device()).matmul(left.view(), right.view(), Write::add, y.unsqueeze(0).view());
 }
 
 }  // namespace fen

@@ -1,5 +1,6 @@
 #include <sstream>
 
+#include "autograd/composing.h"
 #include "autograd/engine.h"
 #include "autograd/gradcheck.h"
 #include "autograd/node.h"
@@ -44,6 +45,26 @@ TEST_CASE("engine: what backward added earlier is not overwritten by later passe
   sum(x + x * 5.0).backward();
   CHECK(list(first) == Values{2, 2});
   CHECK(list(x.grad()) == Values{8, 8});
+}
+
+TEST_CASE("engine: a backward may add to the sum so far, and to nobody else's tensor") {
+  // x flows into two products and a gather, which add to one gradient; that of the product made last began as
+  // the seed that dy of `+` shares with y.
+  const Tensor rows = i32({1, 1, 0});
+  const Variable x = leaf(random({3, 4}, 1)), y = leaf(random({3, 4}, 2)), w = leaf(random({4, 4}, 3));
+  const auto root = [&] {
+    const Variable bent = square(x);
+    return linear(bent, w, {}) + linear(bent, square(w), {}) + gather_rows(bent, rows) + (bent + y) +
+           (bent + bent);
+  };
+  const Tensor seed = random({3, 4}, 4), kept = seed.clone();
+  const auto fast = grad(root(), std::vector{x, y, w}, seed);
+  CHECK(same_bits(seed, kept));
+  CHECK(same_bits(fast[1], seed));
+  const Composing composing;
+  const auto plain = grad(root(), std::vector{x, y, w}, seed);
+  for (std::size_t i = 0; i < plain.size(); ++i) check_close(fast[i], list(plain[i]), 1e-13);
+  CHECK(gradcheck(root, {{"x", x}, {"w", w}}).passed);
 }
 
 TEST_CASE("engine: graphs whose paths meet again") {

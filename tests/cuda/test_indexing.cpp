@@ -39,6 +39,27 @@ TEST_CASE("cuda: scatter_add_rows, few and many entries a row, with the same bit
   }
 }
 
+TEST_CASE("cuda: rows and products added to what is there") {
+  for (const auto& [count, rows] : {std::pair<Index, Index>{0, 4}, {40, 300}, {900, 7}}) {
+    CAPTURE(count);
+    const Tensor x = random({count, 33}, 1), at = draws(count, rows, 2), y = random({rows, 33}, 3);
+    check_same_in_both_dtypes({y, x, at}, [](const Tensors& in) {
+      const Tensor sum = in[0].clone();
+      add_rows(sum, in[1], in[2]);
+      return sum;
+    });
+  }
+  for (const Index inner : {0, 9, 3000}) {
+    CAPTURE(inner);
+    check_same_in_both_dtypes({random({6, 5}, 1), random({6, inner}, 2), random({5, inner}, 3)},
+                              [](const Tensors& in) {
+                                const Tensor sum = in[0].clone();
+                                add_matmul(sum, in[1], in[2].t());
+                                return sum;
+                              });
+  }
+}
+
 TEST_CASE("cuda: gather and scatter_add along an axis") {
   const Tensor x = random({6, 40}, 1), at = draws(6 * 40, 11, 2).reshape({6, 40});
   check_same_in_both_dtypes({x, at}, [](const Tensors& in) {

@@ -70,6 +70,25 @@ TEST_CASE("scatter_add_rows") {
   }
 }
 
+TEST_CASE("add_rows adds to what is there") {
+  const Tensor y = f32({1, 1, 2, 2, 3, 3}, {3, 2});
+  add_rows(y, f32({10, 20, 30, 40}, {2, 2}), i32({2, 2}));
+  check_close(y, {1, 1, 2, 2, 43, 63}, 0);
+  add_rows(y, Tensor::empty({0, 2}), Tensor::empty({0}, {DType::i32, {}}));
+  check_close(y, {1, 1, 2, 2, 43, 63}, 0);
+  const Tensor terms = random({2000, 13}, 1), index = random_indices({2000}, 300, 3),
+               start = random({300, 13}, 2);
+  const Tensor sums = start.clone();
+  add_rows(sums, terms, index);
+  check_close(sums, start + scatter_rows_naive(terms, index, 300), 1e-13);
+  CHECK(error_of([&] {
+          add_rows(y.t(), f32({1, 2, 3}, {1, 3}), i32({0}));
+        }) == "[add_rows] y (2,3) must be a contiguous matrix (N,D)");
+  CHECK(error_of([&] {
+          add_rows(y, f32({1, 2}, {1, 2}), i32({3}));
+        }) == "[add_rows] index 3 is not in [0, 3)");
+}
+
 TEST_CASE("scatter_add_rows: the thread count does not show") {
   const Tensor x = random({6500, 64}, 1, DType::f32), index = random_indices({6500}, 1200, 4);
   const auto run = [&] { return scatter_add_rows(x, index, 1200); };

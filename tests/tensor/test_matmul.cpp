@@ -52,6 +52,24 @@ TEST_CASE("matmul: every layout of both sides") {
   }
 }
 
+TEST_CASE("add_matmul adds to what is there") {
+  for (DType dtype : {DType::f32, DType::f64}) {
+    // The last is a long sum into a small matrix, which is made in pieces.
+    for (const auto& [m, k, n] : {std::array<Index, 3>{5, 7, 3}, {4, 0, 3}, {0, 3, 2}, {3, 5000, 4}}) {
+      const Tensor a = random({m, k}, 1, dtype), b = random({n, k}, 2, dtype).t(),
+                   y = random({m, n}, 3, dtype);
+      const Tensor sum = y.clone();
+      add_matmul(sum, a, b);
+      check_close(sum, y + naive(a, b).to(dtype), dtype == DType::f32 ? 1e-3 : 1e-12);
+    }
+  }
+  const Tensor y = random({2, 2}, 1), a = random({2, 3}, 2);
+  CHECK(error_of([&] { add_matmul(y, a, a); }) ==
+        "[add_matmul] inner sizes differ: (2,3) x (2,3); transpose one of them?");
+  CHECK(error_of([&] { add_matmul(y.t(), a, a.t()); }) == "[add_matmul] y (2,2) must be contiguous");
+  CHECK_FALSE(error_of([&] { add_matmul(a, a, a.t()); }).empty());
+}
+
 TEST_CASE("matmul: broadcast operands") {
   const Tensor row = f64({1, 2, 3}).expand({4, 3}), column = f64({1, 2, 3}).unsqueeze(1).expand({3, 5});
   check_close(matmul(row, column), std::vector<double>(20, 14), 0);
