@@ -72,7 +72,7 @@ class Epoch {
     Config exact = config_;
     exact.dropout = 0;
     Learner learner(items_, exact);
-    learner.set_centroids(centroids_);
+    if (centroids_.defined()) learner.set_centroids(centroids_);
     Tensors out;
     for (const auto& [name, tensor] : learner.encoder().state_dict()) out["param/" + name] = tensor.clone();
     if (centroids_.defined()) out["centroids"] = centroids_;
@@ -93,7 +93,7 @@ class Epoch {
   std::vector<double> time(int skip, double seconds) const {
     using Clock = std::chrono::steady_clock;
     Learner learner(items_, config_);
-    learner.set_centroids(centroids_);
+    if (centroids_.defined()) learner.set_centroids(centroids_);
     std::vector<double> milliseconds;
     double total = 0;
     for (std::size_t i = 0; i < batches_.size() || total < seconds * 1e3; ++i) {

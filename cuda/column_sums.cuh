@@ -49,7 +49,7 @@ class ColumnSums {
 };
 
 /// Launches `Kernel(call, partial)` over the rows, whose blocks each store a partial, and adds those up into
-/// `sums`, Count vectors (n).
+/// `sums`, vectors (n), of which a Destination has room for as many as a kernel here makes.
 template <auto Kernel, class T, class Call>
 void sum_over_rows(const char* op, Index rows, Index width, std::initializer_list<View> sums,
                    const Call& call) {
@@ -68,13 +68,12 @@ void sum_over_rows(const char* op, Index rows, Index width, std::initializer_lis
   launch<Kernel>(op,
                  {blocks, static_cast<unsigned>(warps * kWarp), static_cast<std::size_t>(warps) * warp_bytes},
                  call, partial.data());
+  Destination<T> totals{{}, width};
+  std::transform(sums.begin(), sums.end(), totals.part, [](const View& sum) { return sum.as<T>(); });
   AxisRun kept, reduced;
-  kept.add(width, 1);
+  kept.add(count * width, 1);
   reduced.add(blocks, count * width);
-  Index which = 0;
-  for (const View& sum : sums) {
-    reduce_columns<SumOf<T>>(op, partial.data() + which++ * width, kept, reduced, 1, sum.as<T>());
-  }
+  reduce_columns<SumOf<T>>(op, partial.data(), kept, reduced, 1, totals);
 }
 
 }  // namespace fen::cuda

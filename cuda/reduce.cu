@@ -41,7 +41,10 @@ void reduce_with(const char* op, View x, View y) {
   const bool columns = kept.count > 1 && kept.stride[0] == 1 && (reduced.rank == 0 || reduced.stride[0] != 1);
   const auto run = [&](Index pieces, auto* out) {
     using Out = std::remove_pointer_t<decltype(out)>;
-    if (columns) return reduce_columns<Op>(op, x.as<T>(), kept, reduced, pieces, out);
+    if (columns) {
+      return reduce_columns<Op>(op, x.as<T>(), kept, reduced, pieces,
+                                Destination<Out>{{out}, pieces * kept.count});
+    }
     const auto run_team = [&](auto team) {
       using Team = decltype(team);
       launch<reduce_terms_kernel<Team, Op, T, Out>>(op, Team::shape(kept.count * pieces), x.as<T>(), kept,

@@ -44,13 +44,25 @@ struct Pieces {
 
 inline constexpr int kTileRows = kBlock / kWarp;
 
+/// Where a result goes: into one array, or, `width` after `width` of them, into several.
+template <class T>
+struct Destination {
+  static constexpr int kMost = 3;
+  T* part[kMost];
+  Index width;
+  __device__ void store(Index i, T value) const {
+    const Index which = i / width;
+    part[which][i - which * width] = value;
+  }
+};
+
 namespace {
 
 /// As in reduce.cu, two blocks beside each other.
-/// out (pieces,kept) of x: a block takes 32 outputs of a piece, and each of its warps every eighth term.
+/// out of x, (pieces,kept): a block takes 32 outputs of a piece, and each of its warps every eighth term.
 template <class Op, class In, class Out>
 __global__ void __launch_bounds__(kBlock, 2)
-    reduce_columns_kernel(const In* x, AxisRun kept, AxisRun reduced, Pieces pieces, Out* out) {
+    reduce_columns_kernel(const In* x, AxisRun kept, AxisRun reduced, Pieces pieces, Destination<Out> out) {
   using Accumulator = typename Op::Accumulator;
   FEN_SHARED(Accumulator, tile, [kTileRows][kWarp]);
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
@@ -71,7 +83,7 @@ __global__ void __launch_bounds__(kBlock, 2)
     if (warp == 0 && column < kept.count) {
 #pragma unroll
       for (int row = 1; row < kTileRows; ++row) total = Op()(total, tile[row][lane]);
-      out[piece * kept.count + column] = static_cast<Out>(total);
+      out.store(piece * kept.count + column, static_cast<Out>(total));
     }
     __syncthreads();  // the tile has been read
   }
@@ -81,7 +93,7 @@ __global__ void __launch_bounds__(kBlock, 2)
 
 template <class Op, class In, class Out>
 void reduce_columns(const char* op, const In* x, const AxisRun& kept, const AxisRun& reduced, Index pieces,
-                    Out* out) {
+                    const Destination<Out>& out) {
   const Index tasks = (kept.count + kWarp - 1) / kWarp * pieces;
   launch<reduce_columns_kernel<Op, In, Out>>(op, {persistent_grid(tasks, 1), kBlock}, x, kept, reduced,
                                              Pieces{pieces, reduced.count}, out);
@@ -93,7 +105,7 @@ void reduce_rows_of(const char* op, const In* x, Index rows, Index width, Out* y
   AxisRun kept, reduced;
   kept.add(width, 1);
   reduced.add(rows, width);
-  reduce_columns<Op>(op, x, kept, reduced, 1, y);
+  reduce_columns<Op>(op, x, kept, reduced, 1, Destination<Out>{{y}, width});
 }
 
 }  // namespace fen::cuda

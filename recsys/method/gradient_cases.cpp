@@ -64,7 +64,7 @@ GradcheckReport check_contrastive(Objective objective, Device device) {
 /// [v; prototype(v)] with the prototypes fixed.
 GradcheckReport check_ficl(Device device) {
   const Variable v = leaf({kBatch, kWidth}, 3, device);
-  const Prototypes intent = prototypes(v.value(), random({3, kWidth}, 4, device));
+  const Prototypes intent = Intents(random({3, kWidth}, 4, device)).of(v.value());
   const Tensor noise = random({kNoise, kWidth}, 2, device);
   const ContrastiveOptions options = constants(Objective::release);
   const auto rows = [=] { return concat({v, Variable(intent.rows)}); };
@@ -89,7 +89,8 @@ struct Model {
                  nn::RandomStream::initial(7)};
   PackedBatch inputs, positives;
   StepLabels labels{soft_labels(device), targets(device)};
-  Tensor noise = random({kNoise, kWidth}, 2, device), centroids = random({3, kWidth}, 4, device);
+  Tensor noise = random({kNoise, kWidth}, 2, device);
+  Intents intents{random({3, kWidth}, 4, device)};
 
   explicit Model(Device where) : device(where) {
     encoder.to(DType::f64);
@@ -133,8 +134,8 @@ std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
     return composed::contrastive(z, ids, similarity_to(z, fixed), noise, options.contrast);
   };
   const Variable between = negatives(now.h1, now.h2);
-  const Prototypes intent1 = prototypes(now.h1.value(), model->centroids);
-  const Prototypes intent2 = prototypes(now.h2.value(), model->centroids);
+  const Prototypes intent1 = model->intents.of(now.h1.value());
+  const Prototypes intent2 = model->intents.of(now.h2.value());
   const Variable with1 = negatives(now.h1, Variable(intent1.rows)),
                  with2 = negatives(now.h2, Variable(intent2.rows));
   return [=] {
@@ -156,7 +157,7 @@ GradcheckReport check_total(Objective objective, bool warm_up, Device device) {
   options.contrast = constants(objective);
   const auto total = [=] {
     const Tensor noise = warm_up ? Tensor() : model->noise;
-    return contrastive_objective(model->encoder, model->views(), model->labels, noise, model->centroids,
+    return contrastive_objective(model->encoder, model->views(), model->labels, noise, model->intents,
                                  options)
         .total;
   };

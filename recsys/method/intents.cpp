@@ -1,16 +1,18 @@
 #include "recsys/method/intents.h"
 
-#include "recsys/method/kmeans.h"
 #include "tensor/ops.h"
 
 namespace fen::recsys {
 
-Prototypes prototypes(const Tensor& h, const Tensor& centroids) {
-  const Tensor ids = nearest_centroid(h, centroids);
-  const Tensor nearest = gather_rows(centroids, ids);
-  const Tensor norm = sqrt(sum(square(nearest), -1, true));
+Intents::Intents(const Tensor& centroids) : search_(centroids) {
+  const Tensor norm = sqrt(sum(square(centroids), -1, true));
   // A centroid at the origin has no direction, and stays there.
-  return {ids, nearest / maximum(norm, Tensor::scalar(1e-12, norm.options()))};
+  directions_ = centroids / maximum(norm, Tensor::scalar(1e-12, norm.options()));
+}
+
+Prototypes Intents::of(const Tensor& h) const {
+  const Tensor ids = search_.nearest(h);
+  return {ids, gather_rows(directions_, ids)};
 }
 
 }  // namespace fen::recsys

@@ -35,15 +35,11 @@ std::int32_t argmax_biased(const T* scores, const T* bias, std::int32_t count) {
   return first == count ? 0 : first;
 }
 
-/// ‖c‖²/2 of each centroid, (K).
-Tensor half_squared_norms(const Tensor& centroids) { return affine(sum(square(centroids), 1), 0.5, 0); }
-
 // ‖x - c‖² = ‖x‖² - 2 (x·c - ‖c‖²/2): the nearest centroid is the largest bracket.
-Tensor assign_on_host(const Tensor& points, const Tensor& centroids) {
+Tensor assign_on_host(const Tensor& points, const Tensor& centroids, const Tensor& bias) {
   const Tensor assignment = Tensor::empty({points.size(0)}, {DType::i32, points.device()});
   const Index rows = points.size(0), clusters = centroids.size(0), width = points.size(1);
   const Index tiles = (rows + kHostTile - 1) / kHostTile;
-  const Tensor bias = half_squared_norms(centroids);
   const Kernels& cpu = kernels(Device::cpu());
   dispatch_floating("kmeans", points.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -69,19 +65,13 @@ Tensor assign_on_host(const Tensor& points, const Tensor& centroids) {
   return assignment;
 }
 
-Tensor assign_by_ops(const Tensor& points, const Tensor& centroids) {
-  const Tensor bias = half_squared_norms(centroids);
+Tensor assign_by_ops(const Tensor& points, const Tensor& centroids, const Tensor& bias) {
   std::vector<Tensor> tiles;
   for (Index first = 0; first == 0 || first < points.size(0); first += kDeviceTile) {
     const Tensor products = matmul(points.slice(0, first, first + kDeviceTile), centroids.t());
     tiles.push_back(argmax(products - bias, 1));
   }
   return tiles.size() == 1 ? tiles.front() : concat(tiles);
-}
-
-/// Both contiguous and checked.
-Tensor assign(const Tensor& points, const Tensor& centroids) {
-  return points.device().is_cpu() ? assign_on_host(points, centroids) : assign_by_ops(points, centroids);
 }
 
 /// K distinct rows: the head of a shuffle.
@@ -145,25 +135,36 @@ bool same(const Tensor& a, const Tensor& b) {
 
 KMeansResult lloyd(const Tensor& points, const KMeansOptions& options, int restart) {
   Tensor centroids = draw_centroids(points, options, restart);
-  Tensor assignment = assign(points, centroids), previous;
+  Tensor assignment = nearest_centroid(points, centroids), previous;
   for (int i = 0; i < options.iterations && !same(previous, assignment); ++i) {
     centroids = means(points, assignment, options.clusters);
-    previous = std::exchange(assignment, assign(points, centroids));
+    previous = std::exchange(assignment, nearest_centroid(points, centroids));
   }
   return {centroids, assignment, inertia(points, centroids, assignment)};
 }
 
 }  // namespace
 
+CentroidSearch::CentroidSearch(const Tensor& centroids) {
+  check(centroids.rank() == 2 && centroids.size(0) > 0, "[kmeans] centroids ", centroids.shape(),
+        " are not (K,D) with K >= 1");
+  centroids_ = centroids.contiguous();
+  half_squared_norms_ = affine(sum(square(centroids_), 1), 0.5, 0);
+}
+
+Tensor CentroidSearch::nearest(const Tensor& points) const {
+  check(centroids_.defined(), "[kmeans] there are no centroids to search");
+  check(points.rank() == 2 && points.size(1) == centroids_.size(1), "[kmeans] points ", points.shape(),
+        " and centroids ", centroids_.shape(), " are not (R,D) and (K,D)");
+  check(points.dtype() == centroids_.dtype() && points.device() == centroids_.device(),
+        "[kmeans] points are ", points.dtype(), " on ", points.device(), ", centroids ", centroids_.dtype(),
+        " on ", centroids_.device(), "; convert one with .to()");
+  const auto& assign = points.device().is_cpu() ? assign_on_host : assign_by_ops;
+  return assign(points.contiguous(), centroids_, half_squared_norms_);
+}
+
 Tensor nearest_centroid(const Tensor& points, const Tensor& centroids) {
-  check(points.rank() == 2 && centroids.rank() == 2 && points.size(1) == centroids.size(1) &&
-            centroids.size(0) > 0,
-        "[kmeans] points ", points.shape(), " and centroids ", centroids.shape(),
-        " are not (R,D) and (K,D) with K >= 1");
-  check(points.dtype() == centroids.dtype() && points.device() == centroids.device(), "[kmeans] points are ",
-        points.dtype(), " on ", points.device(), ", centroids ", centroids.dtype(), " on ",
-        centroids.device(), "; convert one with .to()");
-  return assign(points.contiguous(), centroids.contiguous());
+  return CentroidSearch(centroids).nearest(points);
 }
 
 KMeansResult kmeans(const Tensor& points, const KMeansOptions& options) {

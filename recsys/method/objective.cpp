@@ -6,7 +6,6 @@
 #include "recsys/loss/info_nce.h"
 #include "recsys/loss/negatives.h"
 #include "recsys/loss/noise.h"
-#include "recsys/method/intents.h"
 #include "tensor/ops.h"
 #include "tensor/tracing.h"
 
@@ -29,8 +28,7 @@ Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const St
 }
 
 StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels,
-                               const Tensor& noise, const Tensor& centroids,
-                               const ObjectiveOptions& options) {
+                               const Tensor& noise, const Intents& intents, const ObjectiveOptions& options) {
   const Index batch = views.h1.size(0);
   const bool paper = options.objective == Objective::paper;
   const Tensor negatives = paper ? distinct_labels(batch, views.h1.device()) : labels.targets;
@@ -45,10 +43,10 @@ StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const 
     return {rec + cl * options.alpha, {{"rec", rec}, {"cl", cl}}};
   }
   const Variable cicl = mean(between_views);
-  const Prototypes intents = prototypes(both.value(), centroids);
+  const Prototypes prototypes = intents.of(both.value());
   const auto with_intent = [&](const Variable& v, Index first) {
     const auto own = [&](const Tensor& x) { return x.slice(0, first, first + batch); };
-    return sum(contrast(concat({v, Variable(own(intents.rows))}), own(intents.ids), ascended, options));
+    return sum(contrast(concat({v, Variable(own(prototypes.rows))}), own(prototypes.ids), ascended, options));
   };
   const Variable ficl =
       (with_intent(views.h1, 0) + with_intent(views.h2, batch)) / static_cast<double>(2 * batch);

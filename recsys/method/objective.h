@@ -7,6 +7,7 @@
 
 #include "autograd/ops.h"
 #include "recsys/encoder/sasrec.h"
+#include "recsys/method/intents.h"
 #include "recsys/method/method.h"
 
 namespace fen::recsys {
@@ -39,14 +40,14 @@ struct StepLoss {
 /// L'rec: the mean over the batch of the cross entropy of h0 Eᵀ with the soft labels.
 Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const StepLabels& labels);
 
-/// Noise and centroids are used where the objective needs them: `noise` (M,D) is drawn from N(0, I) and
+/// Noise and intents are used where the objective needs them: `noise` (M,D) is drawn from N(0, I) and
 /// ascended here, once a step, for all contrasts; undefined means warm-up, plain InfoNCE without noise.
-/// `centroids` (K,D) are the release's intents.
+/// Intents are the release's alone.
 ///   paper   (Eq. 16): rec + alpha (L'cl(h1,h2) + L'cl(h2,h1)), each direction the mean over B rows
 ///   release: rec + lambda_0 CICL + beta_0 FICL, CICL the mean over the 2B rows of [h1; h2] with targets as
 ///   labels,
 ///            FICL = sum over v in {h1, h2} of the mean over [v; prototype(v)] with intent ids as labels
 StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels,
-                               const Tensor& noise, const Tensor& centroids, const ObjectiveOptions& options);
+                               const Tensor& noise, const Intents& intents, const ObjectiveOptions& options);
 
 }  // namespace fen::recsys

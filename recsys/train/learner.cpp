@@ -102,7 +102,7 @@ StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& 
     const auto rows = static_cast<Index>(std::floor(static_cast<double>(size) * config_.noise_portion));
     noise = normal({rows, config_.width}, random.next(), {.device = device_});
   }
-  return contrastive_objective(encoder_, views, labels, noise, centroids_, objective_);
+  return contrastive_objective(encoder_, views, labels, noise, intents_, objective_);
 }
 
 std::vector<StepLosses> Learner::step(const TrainingBatch& batch, int epoch, std::uint64_t step, bool read) {

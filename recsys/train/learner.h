@@ -39,7 +39,7 @@ class Learner {
   Tensor encode(const PackedSequences& sequences);
 
   /// The intents (K,D), where needs_clusters().
-  void set_centroids(Tensor centroids) { centroids_ = std::move(centroids); }
+  void set_centroids(const Tensor& centroids) { intents_ = Intents(centroids); }
 
   SasRec& encoder() { return encoder_; }
   optim::Adam& optimizer() { return adam_; }
@@ -60,7 +60,7 @@ class Learner {
   ObjectiveOptions objective_;
   SasRec encoder_;
   optim::Adam adam_;
-  Tensor centroids_;
+  Intents intents_;
   std::vector<UnreadLosses> unread_;
 };
 

@@ -126,7 +126,7 @@ class Case {
                          .mix_ratio = golden.number("min_mix_ratio"),
                          .enduring_weight = golden.number("mix_portion"),
                          .margin_scales = !paper};
-    if (!paper) centroids_ = golden.tensor("input/centroids");
+    if (!paper) intents_ = Intents(golden.tensor("input/centroids"));
   }
 
   std::map<std::string, Tensor> compute() {
@@ -160,7 +160,7 @@ class Case {
   }
 
   StepLoss loss(const Tensor& noise) {
-    return contrastive_objective(encoder_, views(), labels_, noise, centroids_, options_);
+    return contrastive_objective(encoder_, views(), labels_, noise, intents_, options_);
   }
 
   void add_phase(std::map<std::string, Tensor>& ours, const std::string& phase, const Tensor& noise) {
@@ -202,7 +202,8 @@ class Case {
   SasRec encoder_;
   PackedBatch inputs_, positives_;
   StepLabels labels_;
-  Tensor noise_, centroids_;
+  Tensor noise_;
+  Intents intents_;
   ObjectiveOptions options_;
 };
 

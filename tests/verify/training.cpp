@@ -28,7 +28,7 @@ std::map<std::string, Tensor> after_training(const Dataset& dataset, const Confi
   encoder.to(device);
   optim::Adam adam(encoder.named_parameters(), {.learning_rate = config.learning_rate});
   const BatchBuilder builder(dataset, training_samples(dataset), batch_options(config));
-  const Tensor centroids = random({config.clusters, config.width}, 5).to(dtype).to(device);
+  const Intents intents(random({config.clusters, config.width}, 5).to(dtype).to(device));
   const std::vector<std::int32_t> order = epoch_order(builder.num_samples(), config.seed, 0);
   RandomSequence positives({1, 2});
   for (std::int32_t step = 0; step < steps; ++step) {
@@ -42,7 +42,7 @@ std::map<std::string, Tensor> after_training(const Dataset& dataset, const Confi
     const Variable h0 = pass(batch.inputs), h1 = pass(batch.inputs), h2 = pass(batch.positives);
     const Tensor noise = normal({batch.inputs.size(), config.width}, stream.next(), {dtype, device});
     const StepLoss loss =
-        contrastive_objective(encoder, {h0, h1, h2}, labels, noise, centroids, objective_options(config));
+        contrastive_objective(encoder, {h0, h1, h2}, labels, noise, intents, objective_options(config));
     adam.zero_grad();
     loss.total.backward();
     adam.step();

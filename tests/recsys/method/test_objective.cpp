@@ -31,7 +31,8 @@ struct Model {
   StepLabels labels{
       {i32({0, 2, 3, 5, 6}), i32({7, 1, 4, 7, 2, 9}), fen::test::f64({0.8, 0.2, 1, 0.6, 0.4, 1})},
       i32({7, 4, 7, 9})};
-  Tensor noise = random({6, 6}, 1), centroids = random({3, 6}, 2);
+  Tensor noise = random({6, 6}, 1);
+  Intents intents{random({3, 6}, 2)};
 
   Model() {
     encoder.to(DType::f64);
@@ -53,7 +54,7 @@ struct Model {
   }
 
   StepLoss loss(const ObjectiveOptions& options, bool warm_up) const {
-    return contrastive_objective(encoder, views(), labels, warm_up ? Tensor() : noise, centroids, options);
+    return contrastive_objective(encoder, views(), labels, warm_up ? Tensor() : noise, intents, options);
   }
 };
 
@@ -150,7 +151,7 @@ TEST_CASE("objective: every term against its definition, in both phases") {
         doctest::Approx(total(contrast(both, targets, targets, Objective::release)) / 8).epsilon(kRounding));
     double ficl = 0;
     for (const Variable& v : {views.h1, views.h2}) {
-      const Prototypes intent = prototypes(v.value(), model.centroids);
+      const Prototypes intent = model.intents.of(v.value());
       ficl +=
           total(contrast(concat({v, Variable(intent.rows)}), intent.ids, targets, Objective::release)) / 8;
     }
@@ -172,9 +173,9 @@ TEST_CASE("objective: warm-up reads neither noise nor enduring constants, the ph
   }
 }
 
-TEST_CASE("prototypes: the nearest raw centroid, at length 1, without a gradient") {
+TEST_CASE("intents: the nearest raw centroid, at length 1, without a gradient") {
   const Tensor centroids = fen::test::f64({3, 0, 0, 4, 0, 0}, {3, 2});
-  const Prototypes found = prototypes(fen::test::f64({2, 0.1, 1, 3, 0.1, -0.1}, {3, 2}), centroids);
+  const Prototypes found = Intents(centroids).of(fen::test::f64({2, 0.1, 1, 3, 0.1, -0.1}, {3, 2}));
   CHECK(list(found.ids) == std::vector<double>{0, 1, 2});
   CHECK(list(found.rows) == std::vector<double>{1, 0, 0, 1, 0, 0});
 }
