@@ -125,7 +125,7 @@ Variable softmax_cross_entropy(const Variable& logits, const SparseLabels& label
 Variable linear_cross_entropy(const Variable& h, const Variable& table, const SparseLabels& labels,
                               Index most_held = kMostHeldElements);
 
-// contrastive: row losses (2B), see tensor/ops.h; no gradient flows into noise
+// contrastive: row losses (2B) or (G,2B), see tensor/ops.h; no gradient flows into noise
 Variable contrastive(const Variable& z, const Tensor& labels, const Tensor& noise,
                      const ContrastiveOptions& options);
 

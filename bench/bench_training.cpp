@@ -84,7 +84,7 @@ BENCHMARK_CAPTURE(training_step, enduring, 20)->Unit(benchmark::kMillisecond)->M
 void step_by_phase(State& state, int epoch) {
   if (!available(state)) return;
   Job job;
-  const Tensor centroids = normal({job.config.clusters, job.config.width}, {1, 1});
+  const Intents intents(normal({job.config.clusters, job.config.width}, {1, 1}));
   const auto order = epoch_order(job.builder.num_samples(), 1, 0);
   RandomSequence positives({1, 2});
   SasRec& encoder = job.learner.encoder();
@@ -116,7 +116,7 @@ void step_by_phase(State& state, int epoch) {
     const Index size = in.labels.targets.size(0);
     const Views views = timed([&] {
       const Variable h = encoder.forward(in.passes, random);
-      return Views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
+      return Views{slice(h, 0, 0, size), slice(h, 0, size, 3 * size)};
     });
     timed([&] { return recommendation_loss(encoder, views.h0, in.labels); });
     const Variable total = timed([&] {
@@ -125,7 +125,7 @@ void step_by_phase(State& state, int epoch) {
         const double rows = static_cast<double>(size) * job.config.noise_portion;
         noise = normal({static_cast<Index>(rows), job.config.width}, random.next());
       }
-      return contrastive_objective(encoder, views, in.labels, noise, centroids, objective).total;
+      return contrastive_objective(encoder, views, in.labels, noise, intents, objective).total;
     });
     timed([&] {
       job.learner.optimizer().zero_grad();

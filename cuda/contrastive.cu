@@ -32,8 +32,9 @@ template <class T>
 struct ContrastiveCall {
   const T *gram, *noise_similarity, *norm;
   const std::int32_t* labels;
-  Index rows, noises;
+  Index groups, rows, noises;
   Upweight<T> positive_rule, negative_rule, enduring_rule;
+  bool endures;
   T log_weight, lambda;
   T *loss, *dgram, *dpull, *dnoise, *dalong;
 };
@@ -68,26 +69,33 @@ struct Term {
 
 /// norm_i = ||z_i||, from the diagonal.
 template <class T>
-__global__ void __launch_bounds__(kBlock) gram_norms_kernel(const T* gram, Index rows, T* norm) {
-  for (Index i = first_item(); i < rows; i += item_step()) norm[i] = std::sqrt(gram[i * rows + i]);
+__global__ void __launch_bounds__(kBlock)
+    gram_norms_kernel(const T* gram, Index groups, Index rows, T* norm) {
+  for (Index i = first_item(); i < groups * rows; i += item_step()) {
+    norm[i] = std::sqrt(gram[i * rows + i - quotient(i, rows) * rows]);
+  }
 }
 
 template <class Team, class T>
 __global__ void __launch_bounds__(kBlock) contrastive_kernel(ContrastiveCall<T> call) {
   const Index rows = call.rows, batch = rows / 2;
-  for (Index i = Team::first(); i < rows; i += Team::step()) {
+  for (Index i = Team::first(); i < call.groups * rows; i += Team::step()) {  // row `row` of `group`
+    const Index group = quotient(i, rows), row = i - group * rows;
     const T *q = call.gram + i * rows, *x = call.noise_similarity + i * call.noises;
-    const Index at = i < batch ? i + batch : i - batch;
-    const std::int32_t own = call.labels[i % batch];
-    const T norm_i = call.norm[i];
-    const auto kept = [&](Index n) { return call.labels[n < batch ? n : n - batch] != own; };
+    const T* norm = call.norm + group * rows;
+    const std::int32_t* labels = call.labels + group * batch;
+    const Index at = row < batch ? row + batch : row - batch;
+    const std::int32_t own = labels[row % batch];
+    const T norm_i = norm[row];
+    const auto kept = [&](Index n) { return labels[n < batch ? n : n - batch] != own; };
 
     const Term<T> positive(call.positive_rule, q[at]);
     Exponentials<T> sum;
     for (Index n = Team::rank(); n < rows; n += Team::kThreads) {
       if (!kept(n)) continue;
       sum.add(Term<T>(call.negative_rule, q[n]).exponent);
-      const Pull<T> pull(q[n], norm_i, call.norm[n], call.lambda);
+      if (!call.endures) continue;
+      const Pull<T> pull(q[n], norm_i, norm[n], call.lambda);
       sum.add(Term<T>(call.enduring_rule, pull.similarity).exponent + call.log_weight);
     }
     for (Index j = Team::rank(); j < call.noises; j += Team::kThreads) {
@@ -105,15 +113,17 @@ __global__ void __launch_bounds__(kBlock) contrastive_kernel(ContrastiveCall<T> 
       T dq = 0, dr = 0;
       if (kept(n)) {
         const Term<T> negative(call.negative_rule, q[n]);
-        const Pull<T> pull(q[n], norm_i, call.norm[n], call.lambda);
-        const Term<T> enduring(call.enduring_rule, pull.similarity);
         dq = weight(negative.exponent) * negative.derivative;
-        dr = weight(enduring.exponent + call.log_weight) * enduring.derivative * pull.inverse_length;
+        if (call.endures) {
+          const Pull<T> pull(q[n], norm_i, norm[n], call.lambda);
+          const Term<T> enduring(call.enduring_rule, pull.similarity);
+          dr = weight(enduring.exponent + call.log_weight) * enduring.derivative * pull.inverse_length;
+        }
       }
       if (n == at) dq = (weight(positive.exponent) - 1) * positive.derivative;
       call.dgram[i * rows + n] = dq;
       call.dpull[i * rows + n] = (1 - call.lambda) * dr;
-      along += dr * call.norm[n];
+      along += dr * norm[n];
     }
     for (Index j = Team::rank(); j < call.noises; j += Team::kThreads) {
       const Term<T> noise(call.negative_rule, x[j]);
@@ -130,10 +140,11 @@ __global__ void __launch_bounds__(kBlock) contrastive_kernel(ContrastiveCall<T> 
 template <class T>
 struct ContrastiveGradient {
   const T *dgram, *dpull, *dnoise, *dalong, *dloss;
-  Index dloss_stride, rows, noises;
+  Index group_stride, row_stride;  // of dloss
+  Index groups, rows, noises;
   T *weights, *noise_weights;
 
-  __device__ T scale(Index i) const { return dloss[i * dloss_stride]; }
+  __device__ T scale(Index group, Index row) const { return dloss[group * group_stride + row * row_stride]; }
 };
 
 // weights = s (dgram + dpull) + dgramᵀ s, and s dalong on the diagonal, with s the rows' dloss
@@ -142,26 +153,28 @@ struct ContrastiveGradient {
 template <class T>
 __global__ void __launch_bounds__(kBlock) contrastive_backward_kernel(ContrastiveGradient<T> call) {
   FEN_SHARED(T, opposite, [kWarp][kWarp + 1]);
-  const Index rows = call.rows, across = (rows + kWarp - 1) / kWarp;
+  const Index rows = call.rows, across = (rows + kWarp - 1) / kWarp, tiles = across * across;
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
-  for (Index tile = blockIdx.x; tile < across * across; tile += gridDim.x) {
+  for (Index task = blockIdx.x; task < call.groups * tiles; task += gridDim.x) {
+    const Index group = quotient(task, tiles), tile = task - group * tiles, first = group * rows * rows;
     const Index down = quotient(tile, across), top = down * kWarp, left = (tile - down * across) * kWarp;
     for (int r = warp; r < kWarp; r += kBlock / kWarp) {
       if (left + r < rows && top + lane < rows)
-        opposite[r][lane] = call.dgram[(left + r) * rows + top + lane];
+        opposite[r][lane] = call.dgram[first + (left + r) * rows + top + lane];
     }
     __syncthreads();
     for (int r = warp; r < kWarp; r += kBlock / kWarp) {
-      const Index i = top + r, n = left + lane, at = i * rows + n;
+      const Index i = top + r, n = left + lane, at = first + i * rows + n;
       if (i >= rows || n >= rows) continue;
       T own = call.dgram[at] + call.dpull[at];
-      if (i == n) own += call.dalong[i];
-      call.weights[at] = call.scale(i) * own + call.scale(n) * opposite[lane][r];
+      if (i == n) own += call.dalong[group * rows + i];
+      call.weights[at] = call.scale(group, i) * own + call.scale(group, n) * opposite[lane][r];
     }
     __syncthreads();  // the tile has been read
   }
-  for (Index at = first_item(); at < rows * call.noises; at += item_step()) {
-    call.noise_weights[at] = call.scale(quotient(at, call.noises)) * call.dnoise[at];
+  for (Index at = first_item(); at < call.groups * rows * call.noises; at += item_step()) {
+    const Index i = quotient(at, call.noises), group = quotient(i, rows);
+    call.noise_weights[at] = call.scale(group, i - group * rows) * call.dnoise[at];
   }
 }
 
@@ -171,18 +184,21 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
                  View dgram, View dpull, View dnoise, View dalong) {
   dispatch_floating("contrastive", gram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Index rows = gram.size[0], noises = noise_similarity.size[1];
-    const Scratch<T> norm(rows);
-    launch<gram_norms_kernel<T>>("contrastive", over_items(rows), gram.as<T>(), rows, norm.data());
+    const Index groups = gram.size[0], rows = gram.size[1], noises = noise_similarity.size[2];
+    const Scratch<T> norm(groups * rows);
+    launch<gram_norms_kernel<T>>("contrastive", over_items(groups * rows), gram.as<T>(), groups, rows,
+                                 norm.data());
     const ContrastiveCall<T> call{gram.as<T>(),
                                   noise_similarity.as<T>(),
                                   norm.data(),
                                   labels.as<std::int32_t>(),
+                                  groups,
                                   rows,
                                   noises,
-                                  {options, 0},
+                                  {options, options.positive_margin},
                                   {options, options.margin},
                                   {options, options.margin_scales ? options.margin : 0},
+                                  options.enduring_weight > 0,
                                   static_cast<T>(std::log(options.enduring_weight)),
                                   static_cast<T>(options.mix_ratio),
                                   loss.as<T>(),
@@ -192,7 +208,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
                                   dalong.as<T>()};
     with_team(rows + noises, [&](auto team) {
       using Team = decltype(team);
-      launch<contrastive_kernel<Team, T>>("contrastive", Team::shape(rows), call);
+      launch<contrastive_kernel<Team, T>>("contrastive", Team::shape(groups * rows), call);
     });
   });
 }
@@ -201,12 +217,12 @@ void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View
                           View noise_weights) {
   dispatch_floating("contrastive_backward", dgram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Index rows = dgram.size[0], noises = dnoise.size[1], across = (rows + kWarp - 1) / kWarp;
-    const ContrastiveGradient<T> call{dgram.as<T>(),   dpull.as<T>(),        dnoise.as<T>(), dalong.as<T>(),
-                                      dloss.as<T>(),   dloss.stride[0],      rows,           noises,
-                                      weights.as<T>(), noise_weights.as<T>()};
+    const Index groups = dgram.size[0], rows = dgram.size[1], across = (rows + kWarp - 1) / kWarp;
+    const ContrastiveGradient<T> call{dgram.as<T>(), dpull.as<T>(),   dnoise.as<T>(),  dalong.as<T>(),
+                                      dloss.as<T>(), dloss.stride[0], dloss.stride[1], groups,
+                                      rows,          dnoise.size[2],  weights.as<T>(), noise_weights.as<T>()};
     launch<contrastive_backward_kernel<T>>("contrastive_backward",
-                                           {persistent_grid(across * across, 1), kBlock}, call);
+                                           {persistent_grid(groups * across * across, 1), kBlock}, call);
   });
 }
 

@@ -44,9 +44,10 @@ struct AttentionOptions {
 struct ContrastiveOptions {
   double temperature = 1;        // tau_1
   double upweight_scale = 8;     // tau_2
-  double margin = 0.2;           // m
+  double margin = 0.2;           // m, of negatives
+  double positive_margin = 0;    // the same of the positive
   double mix_ratio = 0.4;        // lambda
-  double enduring_weight = 0.1;  // mu
+  double enduring_weight = 0.1;  // mu; 0: no enduring negatives
   // The release scales the margin by the similarity and gives one to enduring negatives; the paper does
   // neither.
   bool margin_scales = true;
@@ -181,14 +182,15 @@ struct Kernels {
                                View lse, View held);
   void (&linear_cross_entropy_backward)(View h, View table, View offsets, View items, View weights, View lse,
                                         View held, View dloss, View dh, View dtable);
-  // Eq. 11-15 on the Gram matrix of Z = [u; v] (R = 2B rows): gram (R,R) = Z Zᵀ, noise_similarity (R,M) = Z
-  // noiseᵀ, labels (B) i32; all contiguous. loss (R), and for each row i of it the derivatives
-  //   dgram (R,R) by gram(i,n), dnoise (R,M) by noise_similarity(i,j), and, for the enduring negatives, which
-  //   reach z_i alone: d loss_i / d z_i = sum_n dpull(i,n) z_n + dalong(i) z_i.
+  // Eq. 11-15 on the Gram matrices of G contrasts, each of a Z = [u; v] of R = 2B rows: gram (G,R,R) = Z Zᵀ,
+  // noise_similarity (G,R,M) = Z noiseᵀ, labels (G,B) i32; all contiguous. loss (G,R), and for each row i of
+  // a contrast the derivatives
+  //   dgram (G,R,R) by gram(i,n), dnoise (G,R,M) by noise_similarity(i,j), and, for the enduring negatives,
+  //   which reach z_i alone: d loss_i / d z_i = sum_n dpull(i,n) z_n + dalong(i) z_i.
   void (&contrastive)(View gram, View noise_similarity, View labels, ContrastiveOptions options, View loss,
                       View dgram, View dpull, View dnoise, View dalong);
-  // With these and dloss (R, any stride), dz = weights Z + noise_weights noise: weights (R,R), noise_weights
-  // (R,M).
+  // With these and dloss (G,R, any strides), dZ = weights Z + noise_weights noise: weights (G,R,R),
+  // noise_weights (G,R,M).
   void (&contrastive_backward)(View dgram, View dpull, View dnoise, View dalong, View dloss, View weights,
                                View noise_weights);
   // Noise negatives (recsys/loss/noise.h), all contiguous.

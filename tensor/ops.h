@@ -218,14 +218,14 @@ LinearCrossEntropyGradients linear_cross_entropy_backward(const Tensor& h, const
 
 // contrastive: L'cl of the paper (Eq. 11-15) for Z = [u; v] (2B,D), labels (B) i32 and noise (M,D). Row i's
 // positive is row (i+B) mod 2B; rows of an equal label are no negatives. recsys/loss/contrastive.h has the
-// equation and the plain composition.
+// equation and the plain composition. Several contrasts at once with z (G,2B,D) and labels (G,B).
 struct ContrastiveResult {
-  Tensor loss;                          // (2B)
+  Tensor loss;                          // (2B) or (G,2B)
   Tensor dgram, dpull, dnoise, dalong;  // derivatives, see Kernels::contrastive
 };
 ContrastiveResult contrastive(const Tensor& z, const Tensor& labels, const Tensor& noise,
                               const ContrastiveOptions& options);
-/// dz (2B,D); noise is a constant.
+/// dz of z's shape; noise is a constant.
 Tensor contrastive_backward(const Tensor& z, const Tensor& noise, const ContrastiveResult& saved,
                             const Tensor& dloss);
 

@@ -12,6 +12,19 @@ Variable positive_similarity(const Variable& z) {
   return concat({p, p});
 }
 
+// With s = tanh(x / inf) = 0 an exponent (x / tau)(s + m) of Eq. 11-14, as the release has them, is x / tau
+// where m is 1.
+Variable info_nce(const Variable& z, const Tensor& labels, double temperature) {
+  const ContrastiveOptions plain{.temperature = temperature,
+                                 .upweight_scale = std::numeric_limits<double>::infinity(),
+                                 .margin = 1,
+                                 .positive_margin = 1,
+                                 .enduring_weight = 0};
+  return contrastive(z, labels, Tensor::empty({0, z.size(-1)}, z.value().options()), plain);
+}
+
+namespace composed {
+
 // The cross entropy of a row's similarities, the excluded ones at -inf, with the positive as its class.
 Variable info_nce(const Variable& z, const Tensor& labels, double temperature) {
   const Index batch = z.size(0) / 2;
@@ -27,4 +40,5 @@ Variable info_nce(const Variable& z, const Tensor& labels, double temperature) {
                                {ends, positive, Tensor::ones({2 * batch}, z.value().options())});
 }
 
+}  // namespace composed
 }  // namespace fen::recsys

@@ -109,13 +109,13 @@ struct Model {
   Views views() const {
     nn::RandomStream stream(1, 1);
     const Variable h0 = encoder.forward(inputs, stream), h1 = encoder.forward(inputs, stream);
-    return {h0, h1, encoder.forward(positives, stream)};
+    return {h0, concat({h1, encoder.forward(positives, stream)})};
   }
 };
 
 GradcheckReport check_encoder(Device device) {
   const auto model = std::make_shared<Model>(device);
-  return gradcheck([=] { return model->views().h1; }, model->encoder.named_parameters());
+  return gradcheck([=] { return model->views().h1(); }, model->encoder.named_parameters());
 }
 
 /// The objective with everything fixed that the method holds constant, written out from its terms.
@@ -125,7 +125,7 @@ std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
   const Device device = model->device;
   const Tensor labels = paper ? distinct_labels(kBatch, device) : model->labels.targets;
   const Views now = model->views();
-  const Tensor noise = ascend_noise(now.h1.value(), now.h2.value(), labels, model->noise);
+  const Tensor noise = ascend_noise(now.h1().value(), now.h2().value(), labels, model->noise);
   const auto negatives = [&](const Variable& u, const Variable& v) {
     return enduring_negatives(concat({u, v}).detach(), options.contrast.mix_ratio).detach();
   };
@@ -133,19 +133,19 @@ std::function<Variable()> frozen_objective(const std::shared_ptr<Model>& model,
     const Variable z = concat({u, v});
     return composed::contrastive(z, ids, similarity_to(z, fixed), noise, options.contrast);
   };
-  const Variable between = negatives(now.h1, now.h2);
-  const Prototypes intent1 = model->intents.of(now.h1.value());
-  const Prototypes intent2 = model->intents.of(now.h2.value());
-  const Variable with1 = negatives(now.h1, Variable(intent1.rows)),
-                 with2 = negatives(now.h2, Variable(intent2.rows));
+  const Variable between = negatives(now.h1(), now.h2());
+  const Prototypes intent1 = model->intents.of(now.h1().value());
+  const Prototypes intent2 = model->intents.of(now.h2().value());
+  const Variable with1 = negatives(now.h1(), Variable(intent1.rows)),
+                 with2 = negatives(now.h2(), Variable(intent2.rows));
   return [=] {
     const Views views = model->views();
     const Variable rec = recommendation_loss(model->encoder, views.h0, model->labels);
-    const Variable cl = mean(contrast(views.h1, views.h2, labels, between));
+    const Variable cl = mean(contrast(views.h1(), views.h2(), labels, between));
     if (paper) return rec + cl * (2 * options.alpha);
     return rec + cl * options.lambda_0 +
-           (mean(contrast(views.h1, Variable(intent1.rows), intent1.ids, with1)) +
-            mean(contrast(views.h2, Variable(intent2.rows), intent2.ids, with2))) *
+           (mean(contrast(views.h1(), Variable(intent1.rows), intent1.ids, with1)) +
+            mean(contrast(views.h2(), Variable(intent2.rows), intent2.ids, with2))) *
                options.beta_0;
   };
 }

@@ -1,6 +1,7 @@
 #include "recsys/method/objective.h"
 
 #include "autograd/composing.h"
+#include "autograd/node.h"
 #include "nn/loss.h"
 #include "recsys/loss/contrastive.h"
 #include "recsys/loss/info_nce.h"
@@ -12,12 +13,39 @@
 namespace fen::recsys {
 namespace {
 
-/// Row losses of z = [u; v] in the phase that `noise` tells: InfoNCE in the warm-up, L'cl afterwards.
+/// Row losses (G,2B) of G contrasts z (G,2B,D) with labels (G,B), in the phase that `noise` tells: InfoNCE in
+/// the warm-up, L'cl afterwards.
 Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
-                  const ObjectiveOptions& options) {
-  if (!noise.defined()) return info_nce(z, labels, options.contrast.temperature);
-  return is_composing() ? composed::contrastive(z, labels, noise, options.contrast)
-                        : fen::contrastive(z, labels, noise, options.contrast);
+                  const ContrastiveOptions& options) {
+  if (!is_composing()) {
+    return noise.defined() ? contrastive(z, labels, noise, options)
+                           : info_nce(z, labels, options.temperature);
+  }
+  std::vector<Variable> rows;
+  for (Index g = 0; g < z.size(0); ++g) {
+    const Variable one = select(z, 0, g);
+    const Tensor own = labels.select(0, g);
+    rows.push_back(unsqueeze(noise.defined() ? composed::contrastive(one, own, noise, options)
+                                             : composed::info_nce(one, own, options.temperature),
+                             0));
+  }
+  return concat(rows);
+}
+
+/// (3,2B,D) of both = [h1; h2] and their prototypes [c1; c2]: [h1; h2], [h1; c1] and [h2; c2].
+Variable contrasted(const Variable& both, const Tensor& prototypes) {
+  const Index batch = both.size(0) / 2, width = both.size(1);
+  const Shape views{2, batch, width};
+  Tensor z = Tensor::empty({3, 2 * batch, width}, both.value().options());
+  const auto with_intents = [batch](const Tensor& whole, Index first) {
+    return whole.slice(0, 1, 3).slice(1, first, first + batch);
+  };
+  z.select(0, 0).copy_from(both.value());
+  with_intents(z, 0).copy_from(both.value().reshape(views));
+  with_intents(z, batch).copy_from(prototypes.reshape(views));
+  return record("contrasted", z, {both}, [=](const Tensor& dz, const Needs&) -> Gradients {
+    return {(dz.select(0, 0).reshape(views) + with_intents(dz, 0)).reshape({2 * batch, width})};
+  });
 }
 
 }  // namespace
@@ -29,27 +57,25 @@ Variable recommendation_loss(const SasRec& encoder, const Variable& h0, const St
 
 StepLoss contrastive_objective(const SasRec& encoder, const Views& views, const StepLabels& labels,
                                const Tensor& noise, const Intents& intents, const ObjectiveOptions& options) {
-  const Index batch = views.h1.size(0);
+  const Index batch = views.h0.size(0);
+  const Tensor both = views.both.value(), h1 = both.slice(0, 0, batch), h2 = both.slice(0, batch, 2 * batch);
   const bool paper = options.objective == Objective::paper;
-  const Tensor negatives = paper ? distinct_labels(batch, views.h1.device()) : labels.targets;
-  const Tensor ascended =
-      noise.defined() ? ascend_noise(views.h1.value(), views.h2.value(), negatives, noise) : Tensor();
+  const Tensor negatives = paper ? distinct_labels(batch, both.device()) : labels.targets;
+  const Tensor ascended = noise.defined() ? ascend_noise(h1, h2, negatives, noise) : Tensor();
 
   const Variable rec = recommendation_loss(encoder, views.h0, labels);
-  const Variable both = concat({views.h1, views.h2});
-  const Variable between_views = contrast(both, negatives, ascended, options);
   if (paper) {
-    const Variable cl = sum(between_views) / static_cast<double>(batch);
+    const Variable rows =
+        contrast(unsqueeze(views.both, 0), negatives.unsqueeze(0), ascended, options.contrast);
+    const Variable cl = sum(rows) / static_cast<double>(batch);
     return {rec + cl * options.alpha, {{"rec", rec}, {"cl", cl}}};
   }
-  const Variable cicl = mean(between_views);
-  const Prototypes prototypes = intents.of(both.value());
-  const auto with_intent = [&](const Variable& v, Index first) {
-    const auto own = [&](const Tensor& x) { return x.slice(0, first, first + batch); };
-    return sum(contrast(concat({v, Variable(own(prototypes.rows))}), own(prototypes.ids), ascended, options));
-  };
-  const Variable ficl =
-      (with_intent(views.h1, 0) + with_intent(views.h2, batch)) / static_cast<double>(2 * batch);
+  const Prototypes prototypes = intents.of(both);
+  const Variable rows =
+      contrast(contrasted(views.both, prototypes.rows),
+               concat({negatives, prototypes.ids}).reshape({3, batch}), ascended, options.contrast);
+  const Variable means = sum(rows, {1}) / static_cast<double>(2 * batch);
+  const Variable cicl = select(means, 0, 0), ficl = sum(slice(means, 0, 1, 3));
   return {rec + cicl * options.lambda_0 + ficl * options.beta_0,
           {{"rec", rec}, {"cicl", cicl}, {"ficl", ficl}}};
 }

@@ -12,10 +12,13 @@
 
 namespace fen::recsys {
 
-/// The three encoder passes of a step, (B,D) each: h0 = f(S) for the recommendation loss, h1 = f(S) and h2 =
-/// f(S⁺) for the contrast. Without a contrast h1 and h2 are undefined.
+/// The three encoder passes of a step: h0 = f(S) (B,D) for the recommendation loss, and for the contrast h1 =
+/// f(S) above h2 = f(S⁺), (2B,D). Without a contrast `both` is undefined.
 struct Views {
-  Variable h0, h1, h2;
+  Variable h0, both;
+
+  Variable h1() const { return slice(both, 0, 0, both.size(0) / 2); }
+  Variable h2() const { return slice(both, 0, both.size(0) / 2, both.size(0)); }
 };
 
 struct StepLabels {

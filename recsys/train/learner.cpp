@@ -96,7 +96,7 @@ StepLoss Learner::loss(const TrainingBatch& batch, int epoch, nn::RandomStream& 
     const Variable rec = recommendation_loss(encoder_, h, labels);
     return {rec, {{"rec", rec}}};
   }
-  const Views views{slice(h, 0, 0, size), slice(h, 0, size, 2 * size), slice(h, 0, 2 * size, 3 * size)};
+  const Views views{slice(h, 0, 0, size), slice(h, 0, size, 3 * size)};
   Tensor noise;
   if (epoch >= config_.warmup_epochs) {
     const auto rows = static_cast<Index>(std::floor(static_cast<double>(size) * config_.noise_portion));

@@ -134,8 +134,8 @@ class Case {
     for (const auto& [name, parameter] : encoder_.named_parameters())
       ours[kParameterPrefix + name] = parameter.value();
     const Views start = views();
-    ours["encoder/hidden"] = start.h1.value();
-    ours["encoder/hidden_positive"] = start.h2.value();
+    ours["encoder/hidden"] = start.h1().value();
+    ours["encoder/hidden_positive"] = start.h2().value();
     ours["rec/logits"] = encoder_.logits(start.h0).value();
     ours["noise/ascended_initial"] = ascended(start);
     add_phase(ours, "warmup", Tensor());
@@ -149,14 +149,14 @@ class Case {
   Views views() {
     nn::RandomStream random(0, 0);
     const Variable h = encoder_.forward(inputs_, random);
-    return {h, h, encoder_.forward(positives_, random)};
+    return {h, concat({h, encoder_.forward(positives_, random)})};
   }
 
   Tensor ascended(const Views& at) const {
     const Tensor negatives = options_.objective == Objective::paper
                                  ? Tensor::arange(labels_.targets.numel()).to(golden_.device())
                                  : labels_.targets;
-    return ascend_noise(at.h1.value(), at.h2.value(), negatives, noise_);
+    return ascend_noise(at.h1().value(), at.h2().value(), negatives, noise_);
   }
 
   StepLoss loss(const Tensor& noise) {

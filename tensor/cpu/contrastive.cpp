@@ -55,25 +55,27 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
                  View dgram, View dpull, View dnoise, View dalong) {
   dispatch_floating("contrastive", gram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Index rows = gram.size[0], batch = rows / 2, noises = noise_similarity.size[1];
-    const std::int32_t* label = labels.as<std::int32_t>();
-    const Upweight<T> positive_rule(options, 0), negative_rule(options, options.margin);
+    const Index groups = gram.size[0], rows = gram.size[1], batch = rows / 2,
+                noises = noise_similarity.size[2];
+    const Upweight<T> positive_rule(options, options.positive_margin), negative_rule(options, options.margin);
     const Upweight<T> enduring_rule(options, options.margin_scales ? options.margin : 0);
+    const bool endures = options.enduring_weight > 0;
     const T log_weight = static_cast<T>(std::log(options.enduring_weight));
     const T lambda = static_cast<T>(options.mix_ratio), rest = 1 - lambda;
     constexpr T kShortest = T(kShortestPull);
-    const Buffer<T> norm(rows);
-    for (Index i = 0; i < rows; ++i) norm[i] = std::sqrt(gram.as<T>()[i * rows + i]);
+    const Buffer<T> norms(groups * rows);
+    for (Index i = 0; i < groups * rows; ++i) norms[i] = std::sqrt(gram.as<T>()[i * rows + i % rows]);
 
 #pragma omp parallel
     {
       RowTerms<T> negative(rows), enduring(rows), noise(noises);
       const Buffer<T> pulled(rows), inverse_length(rows);
 #pragma omp for schedule(static)
-      for (Index i = 0; i < rows; ++i) {
-        const T* q = gram.as<T>() + i * rows;
-        const Index at = (i + batch) % rows;
-        const std::int32_t own = label[i % batch];
+      for (Index i = 0; i < groups * rows; ++i) {  // row `row` of contrast `group`
+        const Index group = i / rows, row = i % rows, at = (row + batch) % rows;
+        const T *q = gram.as<T>() + i * rows, *norm = norms.data() + group * rows;
+        const std::int32_t* label = labels.as<std::int32_t>() + group * batch;
+        const std::int32_t own = label[row % batch];
 #pragma omp simd
         for (Index n = 0; n < batch; ++n) {
           const T counts = label[n] == own ? T(0) : T(1);
@@ -82,9 +84,9 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
 
         // Eq. 10's similarity to the enduring negative: r(i,n) = ||z_i|| ||z_n|| (lambda + (1-lambda) c) / D.
         // A row of zeros has no direction to pull to. Opposite rows can cancel (lambda = 1/2): h⁻ is 0 then.
-        const T norm_i = norm[i], lambda_i = norm_i > 0 ? lambda : T(0);
+        const T norm_i = norm[row], lambda_i = norm_i > 0 ? lambda : T(0);
 #pragma omp simd
-        for (Index n = 0; n < rows; ++n) {
+        for (Index n = 0; n < (endures ? rows : 0); ++n) {
           const T product = norm_i * norm[n], c = product > 0 ? q[n] / product : T(0);
           const T length = lambda_i * lambda_i + rest * rest + 2 * lambda_i * rest * c;  // D squared
           inverse_length[n] = length > kShortest ? 1 / std::sqrt(length) : T(0);
@@ -93,24 +95,26 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
 
         const T s = math::tanh(q[at] * positive_rule.inverse_scale);
         const T positive = positive_rule.exponent(q[at], s);
-        const T top = std::max({positive, negative.set(negative_rule, q, T(0)),
-                                enduring.set(enduring_rule, pulled.data(), log_weight),
-                                noise.set(negative_rule, noise_similarity.as<T>() + i * noises, T(0))});
-        const T total =
-            math::exp(positive - top) + negative.weigh(top) + enduring.weigh(top) + noise.weigh(top);
+        T top = std::max({positive, negative.set(negative_rule, q, T(0)),
+                          noise.set(negative_rule, noise_similarity.as<T>() + i * noises, T(0))});
+        if (endures) top = std::max(top, enduring.set(enduring_rule, pulled.data(), log_weight));
+        const T total = math::exp(positive - top) + negative.weigh(top) +
+                        (endures ? enduring.weigh(top) : T(0)) + noise.weigh(top);
         loss.as<T>()[i] = top + std::log(total) - positive;
 
         // d loss / d similarity = softmax weight * derivative of the exponent; the positive's is less one
         const T scale = 1 / total;
         T *dq = dgram.as<T>() + i * rows, *pull = dpull.as<T>() + i * rows, *dx = dnoise.as<T>() + i * noises;
         T along = 0;
+        if (!endures) std::fill_n(pull, rows, T(0));
 #pragma omp simd reduction(+ : along)
-        for (Index n = 0; n < rows; ++n) {
-          dq[n] = negative.exponent[n] * scale * negative.derivative[n];
+        for (Index n = 0; n < (endures ? rows : 0); ++n) {
           const T dr = enduring.exponent[n] * scale * enduring.derivative[n] * inverse_length[n];
           pull[n] = rest * dr;
           along += dr * norm[n];
         }
+#pragma omp simd
+        for (Index n = 0; n < rows; ++n) dq[n] = negative.exponent[n] * scale * negative.derivative[n];
         dq[at] = (math::exp(positive - top) * scale - 1) * positive_rule.derivative(q[at], s);
         dalong.as<T>()[i] = norm_i > 0 ? lambda * along / norm_i : T(0);
 #pragma omp simd
@@ -129,17 +133,22 @@ void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View
   constexpr Index kBlock = 64, kLine = 16, kStride = kBlock + kLine;
   dispatch_floating("contrastive_backward", dgram.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Index rows = dgram.size[0], noises = dnoise.size[1], blocks = (rows + kBlock - 1) / kBlock;
-    const T *own = dgram.as<T>(), *pull = dpull.as<T>();
-    T *const y = weights.as<T>(), *const noise_y = noise_weights.as<T>();
-    const Buffer<T> scale(rows);
-    for (Index i = 0; i < rows; ++i) scale[i] = dloss.as<T>()[i * dloss.stride[0]];
+    const Index groups = dgram.size[0], rows = dgram.size[1], noises = dnoise.size[2],
+                blocks = (rows + kBlock - 1) / kBlock;
+    const Buffer<T> scales(groups * rows);
+    for (Index i = 0; i < groups * rows; ++i) {
+      scales[i] = dloss.as<T>()[i / rows * dloss.stride[0] + i % rows * dloss.stride[1]];
+    }
 #pragma omp parallel
     {
       const Buffer<T> turned(kBlock * kStride);
 #pragma omp for schedule(static)
-      for (Index block = 0; block < blocks; ++block) {
-        const Index begin = block * kBlock, end = std::min(begin + kBlock, rows);
+      for (Index task = 0; task < groups * blocks; ++task) {
+        const Index group = task / blocks, at = group * rows * rows, noise_at = group * rows * noises;
+        const T *own = dgram.as<T>() + at, *pull = dpull.as<T>() + at, *scale = scales.data() + group * rows;
+        T *y = weights.as<T>() + at, *noise_y = noise_weights.as<T>() + noise_at;
+        const T *noise = dnoise.as<T>() + noise_at, *along = dalong.as<T>() + group * rows;
+        const Index begin = task % blocks * kBlock, end = std::min(begin + kBlock, rows);
         for (Index column = 0; column < rows; column += kBlock) {
           const Index last = std::min(column + kBlock, rows);
           for (Index n = column; n < last; ++n) {
@@ -156,10 +165,10 @@ void contrastive_backward(View dgram, View dpull, View dnoise, View dalong, View
           }
         }
         for (Index i = begin; i < end; ++i) {
-          y[i * rows + i] += scale[i] * dalong.as<T>()[i];
+          y[i * rows + i] += scale[i] * along[i];
 #pragma omp simd
           for (Index j = 0; j < noises; ++j) {
-            noise_y[i * noises + j] = scale[i] * dnoise.as<T>()[i * noises + j];
+            noise_y[i * noises + j] = scale[i] * noise[i * noises + j];
           }
         }
       }

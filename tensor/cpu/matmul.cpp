@@ -63,8 +63,13 @@ void matmul(View a, View b, Write write, View y) {
   dispatch_floating("matmul", y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T beta = write == Write::add ? 1 : 0;
-    if (groups > 1) {  // many small products: one a thread
+    constexpr Index kMuch = Index{1} << 22;  // multiplications
+    if (groups > 1 && m * n * k < kMuch) {   // many small products: one a thread
 #pragma omp parallel for schedule(static)
+      for (Index g = 0; g < groups; ++g) {
+        gemm(m, n, k, operand<T>(a, g), operand<T>(b, g), beta, y.as<T>() + g * m * n, n);
+      }
+    } else if (groups > 1) {
       for (Index g = 0; g < groups; ++g) {
         gemm(m, n, k, operand<T>(a, g), operand<T>(b, g), beta, y.as<T>() + g * m * n, n);
       }

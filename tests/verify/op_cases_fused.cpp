@@ -34,6 +34,26 @@ void add_contrastive(std::vector<OpCase>& cases, const std::string& name, const 
        }});
 }
 
+/// Several at once, z (G,2B,D) and labels (G,B).
+void add_contrasts(std::vector<OpCase>& cases, const Tensor& z, const Tensor& labels, const Tensor& noise,
+                   const ContrastiveOptions& options) {
+  std::vector<OpCase> single;
+  for (Index g = 0; g < z.size(0); ++g) {
+    add_contrastive(single, "", z.select(0, g), labels.select(0, g), noise, options);
+  }
+  cases.push_back(
+      {"contrastive: three at once",
+       [=](const Inputs& in) { return contrastive(in[0], like(in[0], labels), like(in[0], noise), options); },
+       {z},
+       [single](const Inputs& in) {
+         std::vector<Variable> rows;
+         for (std::size_t g = 0; g < single.size(); ++g) {
+           rows.push_back(unsqueeze(single[g].numeric({select(in[0], 0, static_cast<Index>(g))}), 0));
+         }
+         return concat(rows);
+       }});
+}
+
 }  // namespace
 
 std::vector<OpCase> fused_cases() {
@@ -130,6 +150,10 @@ std::vector<OpCase> fused_cases() {
   add_contrastive(cases, "paper", z, i32({0, 1, 2}), noise, paper);
   add_contrastive(cases, "no noise", z, i32({0, 1, 2}), noise.slice(0, 0, 0), release);
   add_contrastive(cases, "one pair", z.slice(0, 0, 2), i32({7}), noise, release);
+  add_contrastive(cases, "without enduring negatives", z, i32({4, 2, 4}), noise,
+                  {.temperature = 0.9, .upweight_scale = 2, .enduring_weight = 0});
+  add_contrasts(cases, random({3, 6, 4}, 12), i32({4, 2, 4, 0, 1, 2, 7, 7, 7}).reshape({3, 3}), noise,
+                release);
 
   cases.push_back({"l2_normalize", [](const Inputs& in) { return l2_normalize(in[0]); }, {x}});
   cases.push_back(

@@ -41,8 +41,8 @@ std::map<std::string, Tensor> after_training(const Dataset& dataset, const Confi
     };
     const Variable h0 = pass(batch.inputs), h1 = pass(batch.inputs), h2 = pass(batch.positives);
     const Tensor noise = normal({batch.inputs.size(), config.width}, stream.next(), {dtype, device});
-    const StepLoss loss =
-        contrastive_objective(encoder, {h0, h1, h2}, labels, noise, intents, objective_options(config));
+    const StepLoss loss = contrastive_objective(encoder, {h0, concat({h1, h2})}, labels, noise, intents,
+                                                objective_options(config));
     adam.zero_grad();
     loss.total.backward();
     adam.step();

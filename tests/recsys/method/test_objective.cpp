@@ -50,7 +50,7 @@ struct Model {
   Views views() const {
     nn::RandomStream stream(9, 0);
     const Variable h0 = encoder.forward(inputs, stream), h1 = encoder.forward(inputs, stream);
-    return {h0, h1, encoder.forward(positives, stream)};
+    return {h0, concat({h1, encoder.forward(positives, stream)})};
   }
 
   StepLoss loss(const ObjectiveOptions& options, bool warm_up) const {
@@ -120,7 +120,7 @@ TEST_CASE("objective: the terms add up to the total") {
 TEST_CASE("objective: every term against its definition, in both phases") {
   const Model model;
   const Views views = model.views();
-  const Variable both = concat({views.h1, views.h2});
+  const Variable& both = views.both;
   const Tensor targets = model.labels.targets, distinct = distinct_labels(4, Device::cpu());
   for (const bool warm_up : {true, false}) {
     CAPTURE(warm_up);
@@ -129,8 +129,8 @@ TEST_CASE("objective: every term against its definition, in both phases") {
     const auto contrast = [&](const Variable& z, const Tensor& labels, const Tensor& negatives,
                               Objective objective) {
       const ContrastiveOptions constants = options_of(objective).contrast;
-      if (warm_up) return list(info_nce(z, labels, constants.temperature).value());
-      const Tensor noise = ascend_noise(views.h1.value(), views.h2.value(), negatives, model.noise);
+      if (warm_up) return list(recsys::composed::info_nce(z, labels, constants.temperature).value());
+      const Tensor noise = ascend_noise(views.h1().value(), views.h2().value(), negatives, model.noise);
       return list(recsys::composed::contrastive(z, labels, noise, constants).value());
     };
     const auto total = [](const std::vector<double>& rows) {
@@ -150,7 +150,7 @@ TEST_CASE("objective: every term against its definition, in both phases") {
         term(release, "cicl") ==
         doctest::Approx(total(contrast(both, targets, targets, Objective::release)) / 8).epsilon(kRounding));
     double ficl = 0;
-    for (const Variable& v : {views.h1, views.h2}) {
+    for (const Variable& v : {views.h1(), views.h2()}) {
       const Prototypes intent = model.intents.of(v.value());
       ficl +=
           total(contrast(concat({v, Variable(intent.rows)}), intent.ids, targets, Objective::release)) / 8;
