@@ -13,6 +13,13 @@
 namespace fen::recsys {
 namespace {
 
+/// Row losses (2B) of one contrast z (2B,D), of plain operations: the place to swap a term.
+Variable plain_contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
+                        const ContrastiveOptions& options) {
+  return noise.defined() ? composed::contrastive(z, labels, noise, options)
+                         : composed::info_nce(z, labels, options.temperature);
+}
+
 /// Row losses (G,2B) of G contrasts z (G,2B,D) with labels (G,B), in the phase that `noise` tells: InfoNCE in
 /// the warm-up, L'cl afterwards.
 Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
@@ -23,11 +30,7 @@ Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
   }
   std::vector<Variable> rows;
   for (Index g = 0; g < z.size(0); ++g) {
-    const Variable one = select(z, 0, g);
-    const Tensor own = labels.select(0, g);
-    rows.push_back(unsqueeze(noise.defined() ? composed::contrastive(one, own, noise, options)
-                                             : composed::info_nce(one, own, options.temperature),
-                             0));
+    rows.push_back(unsqueeze(plain_contrast(select(z, 0, g), labels.select(0, g), noise, options), 0));
   }
   return concat(rows);
 }
