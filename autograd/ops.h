@@ -111,6 +111,11 @@ Variable layer_norm(const Variable& x, const Variable& weight, const Variable& b
 // attention
 Variable attention(const Variable& q, const Variable& k, const Variable& v, const Tensor& query_offsets,
                    const Tensor& key_offsets, const AttentionOptions& options);
+/// Of kv (Tk,2D), k and v side by side as one product makes them; so is their gradient.
+Variable attention(const Variable& q, const Variable& kv, const Tensor& query_offsets,
+                   const Tensor& key_offsets, const AttentionOptions& options);
+/// Of qkv (T,3D), all three side by side.
+Variable self_attention(const Variable& qkv, const Tensor& offsets, const AttentionOptions& options);
 
 // bias_gelu: gelu(x + bias)
 Variable bias_gelu(const Variable& x, const Variable& bias);

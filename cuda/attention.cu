@@ -20,12 +20,22 @@ constexpr int kWarps = kBlock / kWarp;
 template <class T>
 constexpr int kBlocksBeside = sizeof(T) == 4 ? 3 : 2;
 
-/// What the problems of one call share. Rows of q, k, v, y and their gradients are `stride` apart.
+/// A packed matrix whose rows are `stride` elements apart.
+template <class T>
+struct Rows {
+  T* data;
+  Index stride;
+
+  explicit Rows(View x) : data(x.as<std::remove_const_t<T>>()), stride(x.stride[0]) {}
+  __device__ T* at(Index row, Index column) const { return data + row * stride + column; }
+};
+
+/// What the problems of one call share.
 template <class T>
 struct AttentionCall {
-  const T *q, *k, *v;
+  Rows<const T> q, k, v;
   const std::int32_t *query_offsets, *key_offsets;
-  Index stride, width, problems;
+  Index width, problems;
   int heads, tile;
   bool causal, has_dropout;
   T scale, keep_scale;
@@ -34,12 +44,11 @@ struct AttentionCall {
 
   AttentionCall(View q_view, View k_view, View v_view, View queries, View keys,
                 const AttentionOptions& options, int tile_rows)
-      : q(q_view.as<T>()),
-        k(k_view.as<T>()),
-        v(v_view.as<T>()),
+      : q(q_view),
+        k(k_view),
+        v(v_view),
         query_offsets(queries.as<std::int32_t>()),
         key_offsets(keys.as<std::int32_t>()),
-        stride(q_view.size[1]),
         width(q_view.size[1] / options.heads),
         problems((queries.numel() - 1) * options.heads),
         heads(options.heads),
@@ -63,8 +72,11 @@ struct AttentionCall {
             causal};
   }
 
-  /// Where the head's columns of a packed row begin.
-  __device__ Index at(Index row, int head) const { return row * stride + head * width; }
+  /// The head's columns of a row of x.
+  template <class X>
+  __device__ X* columns(const Rows<X>& x, Index row, int head) const {
+    return x.at(row, head * width);
+  }
 
   /// Between rows of a tile: odd, so that lanes which read one column of 32 rows meet 32 banks.
   __device__ Index pitch() const { return width | 1; }
@@ -82,18 +94,18 @@ struct AttentionCall {
 
 /// tile_r = rows first … first+count-1 of x, the head's columns.
 template <class T>
-__device__ void load_tile(const AttentionCall<T>& call, const T* x, Index first, int head, int count,
-                          T* tile) {
+__device__ void load_tile(const AttentionCall<T>& call, const Rows<const T>& x, Index first, int head,
+                          int count, T* tile) {
   for (Index i = threadIdx.x; i < count * call.width; i += kBlock) {
     const Index row = i / call.width, column = i - row * call.width;
-    tile[row * call.pitch() + column] = x[call.at(first + row, head) + column];
+    tile[row * call.pitch() + column] = call.columns(x, first + row, head)[column];
   }
 }
 
 /// A row of its own for each warp: read by all its lanes at once.
 template <class T>
-__device__ void load_row(const AttentionCall<T>& call, const T* x, Index row, int head, T* copy) {
-  const T* in = x + call.at(row, head);
+__device__ void load_row(const AttentionCall<T>& call, const Rows<const T>& x, Index row, int head, T* copy) {
+  const T* in = call.columns(x, row, head);
   for (Index c = threadIdx.x % kWarp; c < call.width; c += kWarp) copy[c] = in[c];
 }
 
@@ -134,7 +146,7 @@ __device__ int rows_before(const AttentionCall<T>& call, Index end, Index first)
 // and lse already, join them by their share of the new sum.
 template <class T>
 __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
-    attention_kernel(AttentionCall<T> call, T* y, T* lse) {
+    attention_kernel(AttentionCall<T> call, Rows<T> y, T* lse) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp, warp = static_cast<int>(threadIdx.x) / kWarp;
   const Index pitch = call.pitch(), d = call.width;
   T* const k_tile = dynamic_shared<T>();
@@ -182,7 +194,7 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
           before = math::exp(old_lse - joint_lse);
           now *= math::exp(tile_lse - joint_lse);
         }
-        T* const out = y + call.at(row, problem.head);
+        T* const out = call.columns(y, row, problem.head);
         for (Index c = lane; c < d; c += kWarp) {
           const T sum = now * weighted_column(p, v_tile, pitch, 0, visible, c);
           out[c] = first > 0 ? before * out[c] + sum : sum;
@@ -198,8 +210,9 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
 /// What the backward kernels read beside the call, and write.
 template <class T>
 struct AttentionGradient {
-  const T *y, *lse, *dy;
-  T *dq, *dk, *dv;
+  Rows<const T> y, dy;
+  const T* lse;
+  Rows<T> dq, dk, dv;
 };
 
 // With mean_i = dy_i·y_i, which is sum_j p_ij keep_ij dy_i·v_j, and softmax's gradient
@@ -232,7 +245,7 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
         load_row(call, call.q, row, problem.head, q_row);
         load_row(call, gradient.dy, row, problem.head, dy_row);
         __syncwarp();
-        const T mean = dot_of_rows(dy_row, gradient.y + call.at(row, problem.head), d);
+        const T mean = dot_of_rows(dy_row, call.columns(gradient.y, row, problem.head), d);
         const T row_lse = gradient.lse[row * call.heads + problem.head];
         for (int j = lane; j < visible; j += kWarp) {
           p[j] = call.scale * math::exp(call.scale * dot(q_row, k_tile + j * pitch, d) - row_lse);
@@ -250,7 +263,7 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
           }
           __syncwarp();
         }
-        T* const dq = gradient.dq + call.at(row, problem.head);
+        T* const dq = call.columns(gradient.dq, row, problem.head);
         for (Index c = lane; c < d; c += kWarp) {
           const T sum = weighted_column(ds, k_tile, pitch, 0, visible, c);
           dq[c] = first > 0 ? dq[c] + sum : sum;
@@ -280,8 +293,8 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
       load_tile(call, call.q, first_row, problem.head, tile_queries, q_tile);
       load_tile(call, gradient.dy, first_row, problem.head, tile_queries, dy_tile);
       for (int i = warp; i < tile_queries; i += kWarps) {
-        const Index at = call.at(first_row + i, problem.head);
-        const T row_mean = dot_of_rows(gradient.dy + at, gradient.y + at, d);
+        const T row_mean = dot_of_rows(call.columns(gradient.dy, first_row + i, problem.head),
+                                       call.columns(gradient.y, first_row + i, problem.head), d);
         if (lane == 0) {
           mean[i] = row_mean;
           lse[i] = gradient.lse[(first_row + i) * call.heads + problem.head];
@@ -302,12 +315,13 @@ __global__ void __launch_bounds__(kBlock, kBlocksBeside<T>)
           ds[i] = call.scale * weight * (keep * dot(dy_tile + i * pitch, v_row, d) - mean[i]);
         }
         __syncwarp();
-        const Index at = call.at(row, problem.head);
+        T *const to_dk = call.columns(gradient.dk, row, problem.head), *const to_dv = call.columns(
+                                                                           gradient.dv, row, problem.head);
         for (Index c = lane; c < d; c += kWarp) {
           const T dk = weighted_column(ds, q_tile, pitch, viewer, tile_queries, c);
           const T dv = weighted_column(p, dy_tile, pitch, viewer, tile_queries, c);
-          gradient.dk[at + c] = first > 0 ? gradient.dk[at + c] + dk : dk;
-          gradient.dv[at + c] = first > 0 ? gradient.dv[at + c] + dv : dv;
+          to_dk[c] = first > 0 ? to_dk[c] + dk : dk;
+          to_dv[c] = first > 0 ? to_dv[c] + dv : dv;
         }
         __syncwarp();  // the warp's rows have been read
       }
@@ -344,7 +358,7 @@ void attention(View q, View k, View v, View query_offsets, View key_offsets, Att
     const Tiles tiles = tiles_for("attention", q.dtype, q.size[1] / options.heads, 1, 0);
     const AttentionCall<T> call(q, k, v, query_offsets, key_offsets, options, tiles.rows);
     launch<attention_kernel<T>>("attention", {persistent_grid(call.problems, 1), kBlock, tiles.bytes}, call,
-                                y.as<T>(), lse.as<T>());
+                                Rows<T>(y), lse.as<T>());
   });
 }
 
@@ -355,8 +369,8 @@ void attention_backward(View q, View k, View v, View query_offsets, View key_off
     const Tiles tiles = tiles_for("attention_backward", q.dtype, q.size[1] / options.heads, 2, 2);
     const AttentionCall<T> call(q, k, v, query_offsets, key_offsets, options, tiles.rows);
     const LaunchShape shape{persistent_grid(call.problems, 1), kBlock, tiles.bytes};
-    const AttentionGradient<T> gradient{y.as<T>(),  lse.as<T>(), dy.as<T>(),
-                                        dq.as<T>(), dk.as<T>(),  dv.as<T>()};
+    const AttentionGradient<T> gradient{Rows<const T>(y), Rows<const T>(dy), lse.as<T>(),
+                                        Rows<T>(dq),      Rows<T>(dk),       Rows<T>(dv)};
     launch<attention_query_gradient_kernel<T>>("attention_backward", shape, call, gradient);
     launch<attention_key_gradient_kernel<T>>("attention_backward", shape, call, gradient);
   });

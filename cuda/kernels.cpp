@@ -23,6 +23,7 @@ const Kernels* cuda_kernels() {
       .compare = cuda::compare,
       .logical = cuda::logical,
       .where = cuda::where,
+      .concat = cuda::concat,
       .reduce = cuda::reduce,
       .argmax = cuda::argmax,
       .matmul = cuda::matmul,

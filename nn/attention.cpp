@@ -1,10 +1,25 @@
 #include "nn/attention.h"
 
 #include <cmath>
+#include <functional>
+#include <vector>
 
 #include "autograd/ops.h"
 
 namespace fen::nn {
+namespace {
+
+/// The layers' results side by side, by one product.
+Variable joint(std::initializer_list<std::reference_wrapper<const Linear>> layers, const Variable& x) {
+  std::vector<Variable> weights, biases;
+  for (const Linear& layer : layers) {
+    weights.push_back(layer.weight);
+    biases.push_back(layer.bias);
+  }
+  return linear(x, concat(weights), concat(biases));
+}
+
+}  // namespace
 
 MultiHeadAttention::MultiHeadAttention(Index width, int heads, const Initializer& init, RandomStream& random,
                                        double dropout, bool causal)
@@ -42,8 +57,10 @@ Variable MultiHeadAttention::heads(const Variable& x_queries, const Variable& x_
     options.dropout = dropout_;
     options.key = random.next();
   }
-  return attention(query_.forward(x_queries), key_.forward(x_keys), value_.forward(x_keys), query_offsets,
-                   key_offsets, options);
+  const bool is_self = x_queries.cell() == x_keys.cell() && query_offsets.shares_storage(key_offsets);
+  if (is_self) return self_attention(joint({query_, key_, value_}, x_keys), key_offsets, options);
+  return attention(query_.forward(x_queries), joint({key_, value_}, x_keys), query_offsets, key_offsets,
+                   options);
 }
 
 }  // namespace fen::nn

@@ -117,6 +117,9 @@ struct Kernels {
   void (&logical)(LogicalOp op, View a, View b, View y);  // all bool
   void (&where)(View condition, View a, View b, View y);  // condition bool
 
+  // parts (R,W_p) side by side, y (R,sum W_p); of one dtype, contiguous.
+  void (&concat)(std::span<const View> parts, View y);
+
   // Reductions. y has x's rank; a reduced axis has size 1. Any strides of x, y contiguous.
   void (&reduce)(ReduceOp op, View x, View y);
   void (&argmax)(View x, View y);  // x rows (R,D), y (R) i32; the first of equals
@@ -162,7 +165,8 @@ struct Kernels {
   void (&bernoulli)(RandomKey key, double p, View y);        // y bool
   void (&dropout)(RandomKey key, double p, View x, View y);  // y = x * (word >= p) / (1 - p)
 
-  // Packed attention. q (Tq,D), k, v (Tk,D), y (Tq,D) contiguous, offsets i32 (B+1).
+  // Packed attention. q (Tq,D), k, v (Tk,D) and their gradients, rows any stride apart; y (Tq,D) contiguous,
+  // offsets i32 (B+1).
   // lse (Tq,heads): log of the softmax denominator, all that backward needs beside the inputs.
   void (&attention)(View q, View k, View v, View query_offsets, View key_offsets, AttentionOptions options,
                     View y, View lse);

@@ -169,7 +169,7 @@ struct DropoutAddNormGradients {
 DropoutAddNormGradients dropout_add_norm_backward(const DropoutAddNormResult& saved, DropoutMask mask,
                                                   const Tensor& weight, const Tensor& dy);
 
-// attention: packed, see AttentionOptions
+// attention: packed, see AttentionOptions. q, k and v may be columns of wider matrices.
 struct AttentionResult {
   Tensor y, lse;
 };
@@ -178,10 +178,11 @@ AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v, con
 struct AttentionGradients {
   Tensor dq, dk, dv;
 };
+/// The gradients are written to `into`; those that are undefined there are made.
 AttentionGradients attention_backward(const Tensor& q, const Tensor& k, const Tensor& v,
                                       const Tensor& query_offsets, const Tensor& key_offsets,
                                       const AttentionOptions& options, const AttentionResult& saved,
-                                      const Tensor& dy);
+                                      const Tensor& dy, const AttentionGradients& into = {});
 
 // cross_entropy
 /// Sparse soft labels: row b is labelled items[offsets[b] … offsets[b+1]-1] with weights. items i32, weights

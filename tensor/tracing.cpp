@@ -201,6 +201,7 @@ const Kernels kRecordingTable{
     FEN_TWIN(compare),
     FEN_TWIN(logical),
     FEN_TWIN(where),
+    FEN_TWIN(concat),
     FEN_TWIN(reduce),
     FEN_TWIN(argmax),
     FEN_TWIN(matmul),

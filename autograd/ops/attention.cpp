@@ -19,6 +19,55 @@ Variable attention(const Variable& q, const Variable& k, const Variable& v, cons
                 });
 }
 
+namespace {
+
+/// Columns [i D, (i+1) D) of x (T,n D).
+Tensor part_of(const Tensor& x, Index i, Index width) { return x.slice(1, i * width, (i + 1) * width); }
+Variable part_of(const Variable& x, Index i, Index width) { return slice(x, 1, i * width, (i + 1) * width); }
+
+/// The width D of `parts` matrices side by side.
+Index width_of(const char* op, const Variable& joint, Index parts) {
+  check(joint.shape().rank() == 2 && joint.size(1) % parts == 0, "[", op, "] ", joint.shape(), " is not (T,",
+        parts, "D)");
+  return joint.size(1) / parts;
+}
+
+}  // namespace
+
+Variable attention(const Variable& q, const Variable& kv, const Tensor& query_offsets,
+                   const Tensor& key_offsets, const AttentionOptions& options) {
+  const Index width = width_of("attention", kv, 2);
+  const auto part = [width](const auto& x, Index i) { return part_of(x, i, width); };
+  if (is_composing()) {
+    return composed::attention(q, part(kv, 0), part(kv, 1), query_offsets, key_offsets, options);
+  }
+  const Tensor queries = q.value(), keys = part(kv.value(), 0), values = part(kv.value(), 1);
+  const AttentionResult result = attention(queries, keys, values, query_offsets, key_offsets, options);
+  return record("attention", result.y, {q, kv}, [=](const Tensor& dy, const Needs&) -> Gradients {
+    const Tensor dkv = Tensor::empty({keys.size(0), 2 * width}, dy.options());
+    const AttentionGradients gradients =
+        attention_backward(queries, keys, values, query_offsets, key_offsets, options, result, dy,
+                           {{}, part(dkv, 0), part(dkv, 1)});
+    return {gradients.dq, dkv};
+  });
+}
+
+Variable self_attention(const Variable& qkv, const Tensor& offsets, const AttentionOptions& options) {
+  const Index width = width_of("self_attention", qkv, 3);
+  const auto part = [width](const auto& x, Index i) { return part_of(x, i, width); };
+  if (is_composing()) {
+    return composed::attention(part(qkv, 0), part(qkv, 1), part(qkv, 2), offsets, offsets, options);
+  }
+  const Tensor x = qkv.value();
+  const AttentionResult result = attention(part(x, 0), part(x, 1), part(x, 2), offsets, offsets, options);
+  return record("self_attention", result.y, {qkv}, [=](const Tensor& dy, const Needs&) -> Gradients {
+    const Tensor dx = Tensor::empty(x.shape(), x.options());
+    attention_backward(part(x, 0), part(x, 1), part(x, 2), offsets, offsets, options, result, dy,
+                       {part(dx, 0), part(dx, 1), part(dx, 2)});
+    return {dx};
+  });
+}
+
 namespace composed {
 namespace {
 

@@ -38,17 +38,15 @@ Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
 /// (3,2B,D) of both = [h1; h2] and their prototypes [c1; c2]: [h1; h2], [h1; c1] and [h2; c2].
 Variable contrasted(const Variable& both, const Tensor& prototypes) {
   const Index batch = both.size(0) / 2, width = both.size(1);
-  const Shape views{2, batch, width};
-  Tensor z = Tensor::empty({3, 2 * batch, width}, both.value().options());
-  const auto with_intents = [batch](const Tensor& whole, Index first) {
-    return whole.slice(0, 1, 3).slice(1, first, first + batch);
-  };
-  z.select(0, 0).copy_from(both.value());
-  with_intents(z, 0).copy_from(both.value().reshape(views));
-  with_intents(z, batch).copy_from(prototypes.reshape(views));
-  return record("contrasted", z, {both}, [=](const Tensor& dz, const Needs&) -> Gradients {
-    return {(dz.select(0, 0).reshape(views) + with_intents(dz, 0)).reshape({2 * batch, width})};
-  });
+  const Tensor h = both.value();
+  const auto half = [batch](const Tensor& x, Index i) { return x.slice(0, i * batch, (i + 1) * batch); };
+  const Tensor rows = concat({h, half(h, 0), half(prototypes, 0), half(h, 1), half(prototypes, 1)});
+  return record("contrasted", rows.reshape({3, 2 * batch, width}), {both},
+                [=](const Tensor& dz, const Needs&) -> Gradients {
+                  const Tensor between = dz.select(0, 0).reshape({2, batch, width});
+                  const Tensor with_intents = dz.slice(0, 1, 3).slice(1, 0, batch);
+                  return {(between + with_intents).reshape({2 * batch, width})};
+                });
 }
 
 }  // namespace

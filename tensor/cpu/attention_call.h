@@ -51,14 +51,13 @@ template <class T>
 struct AttentionCall {
   View query_offsets, key_offsets;
   const AttentionOptions& options;
-  Index stride, width;  // of a packed row, and of a head
+  Index width;  // of a head
   Index most_queries = 0, most_keys = 0;
 
   AttentionCall(View q, View queries, View keys, const AttentionOptions& attention_options)
       : query_offsets(queries),
         key_offsets(keys),
         options(attention_options),
-        stride(q.size[1]),
         width(q.size[1] / attention_options.heads) {
     for (Index b = 0; b + 1 < queries.numel(); ++b) {
       most_queries = std::max(most_queries, problem(b, 0).queries);
@@ -73,7 +72,7 @@ struct AttentionCall {
 
   /// The head's columns of the packed x (T,D), from row `first` on.
   Panel<T> columns(View x, Index first, int head) const {
-    return {x.as<T>() + first * stride + head * width, stride};
+    return {x.as<T>() + first * x.stride[0] + head * width, x.stride[0]};
   }
 
   /// The element of x (Tq,heads) that belongs to query i of the problem.

@@ -13,6 +13,17 @@ void copy(View x, View y) {
   });
 }
 
+void concat(std::span<const View> parts, View y) {
+  Index start = 0;
+  for (const View& part : parts) {
+    View target = y;
+    target.data = static_cast<std::byte*>(y.data) + static_cast<std::size_t>(start) * size_of(y.dtype);
+    target.size[1] = part.size[1];
+    copy(part, target);
+    start += part.size[1];
+  }
+}
+
 void fill(View y, double value) {
   dispatch_any(y.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -21,6 +21,7 @@ const Kernels& cpu_kernels() {
       .compare = cpu::compare,
       .logical = cpu::logical,
       .where = cpu::where,
+      .concat = cpu::concat,
       .reduce = cpu::reduce,
       .argmax = cpu::argmax,
       .matmul = cpu::matmul,

@@ -21,6 +21,7 @@ void binary(BinaryOp op, View a, View b, View y);
 void compare(CompareOp op, View a, View b, View y);
 void logical(LogicalOp op, View a, View b, View y);
 void where(View condition, View a, View b, View y);
+void concat(std::span<const View> parts, View y);
 void reduce(ReduceOp op, View x, View y);
 void argmax(View x, View y);
 void matmul(View a, View b, Write write, View y);

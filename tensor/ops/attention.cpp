@@ -28,6 +28,18 @@ std::pair<Tensor, Tensor> checked(const char* op, const Tensor& q, const Tensor&
   return offsets;
 }
 
+/// x, or a copy whose rows have no gaps between their elements.
+Tensor with_dense_rows(const Tensor& x) { return x.strides()[1] == 1 ? x : x.contiguous(); }
+
+/// Where a gradient goes.
+Tensor target(const char* name, const Tensor& given, const Tensor& x) {
+  if (!given.defined()) return Tensor::empty(x.shape(), x.options());
+  check_alike("attention_backward", given, x);
+  check_shape("attention_backward", name, given, x.shape());
+  check(given.strides()[1] == 1, "[attention_backward] ", name, " has rows with gaps between their elements");
+  return given;
+}
+
 }  // namespace
 
 AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& query_offsets,
@@ -36,8 +48,8 @@ AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v, con
   AttentionResult result{Tensor::empty(q.shape(), q.options()),
                          Tensor::empty({q.size(0), options.heads}, q.options())};
   kernels(q.device())
-      .attention(q.contiguous().view(), k.contiguous().view(), v.contiguous().view(), queries.view(),
-                 keys.view(), options, result.y.view(), result.lse.view());
+      .attention(with_dense_rows(q).view(), with_dense_rows(k).view(), with_dense_rows(v).view(),
+                 queries.view(), keys.view(), options, result.y.view(), result.lse.view());
   return result;
 }
 
@@ -45,7 +57,7 @@ AttentionResult attention(const Tensor& q, const Tensor& k, const Tensor& v, con
 AttentionGradients attention_backward(const Tensor& q, const Tensor& k, const Tensor& v,
                                       const Tensor& query_offsets, const Tensor& key_offsets,
                                       const AttentionOptions& options, const AttentionResult& saved,
-                                      const Tensor& dy) {
+                                      const Tensor& dy, const AttentionGradients& into) {
   constexpr const char* op = "attention_backward";
   const auto [queries, keys] = checked(op, q, k, v, query_offsets, key_offsets, options);
   check_alike(op, q, saved.y);
@@ -54,12 +66,12 @@ AttentionGradients attention_backward(const Tensor& q, const Tensor& k, const Te
   check_shape(op, "y", saved.y, q.shape());
   check_shape(op, "lse", saved.lse, {q.size(0), options.heads});
   check_shape(op, "dy", dy, q.shape());
-  AttentionGradients result{Tensor::empty(q.shape(), q.options()), Tensor::empty(k.shape(), q.options()),
-                            Tensor::empty(k.shape(), q.options())};
+  AttentionGradients result{target("dq", into.dq, q), target("dk", into.dk, k), target("dv", into.dv, v)};
   kernels(q.device())
-      .attention_backward(q.contiguous().view(), k.contiguous().view(), v.contiguous().view(), queries.view(),
-                          keys.view(), options, saved.y.contiguous().view(), saved.lse.contiguous().view(),
-                          dy.contiguous().view(), result.dq.view(), result.dk.view(), result.dv.view());
+      .attention_backward(with_dense_rows(q).view(), with_dense_rows(k).view(), with_dense_rows(v).view(),
+                          queries.view(), keys.view(), options, saved.y.contiguous().view(),
+                          saved.lse.contiguous().view(), dy.contiguous().view(), result.dq.view(),
+                          result.dk.view(), result.dv.view());
   return result;
 }
 

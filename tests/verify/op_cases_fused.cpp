@@ -18,6 +18,22 @@ void add_attention(std::vector<OpCase>& cases, const std::string& name, const Te
                    {random({queries, 4}, 1), random({keys, 4}, 2), random({keys, 4}, 3)}});
 }
 
+/// The same with k and v in one matrix, and, where q is as long, with q too.
+void add_joint_attention(std::vector<OpCase>& cases, const std::string& name, const Tensor& query_offsets,
+                         const Tensor& key_offsets, const AttentionOptions& options) {
+  const Index queries = static_cast<Index>(list(query_offsets).back()),
+              keys = static_cast<Index>(list(key_offsets).back());
+  cases.push_back({"attention: " + name + ", k and v in one",
+                   [=](const Inputs& in) {
+                     return attention(in[0], in[1], like(in[0], query_offsets), like(in[0], key_offsets),
+                                      options);
+                   },
+                   {random({queries, 4}, 1), random({keys, 8}, 2)}});
+  cases.push_back({"self_attention: " + name,
+                   [=](const Inputs& in) { return self_attention(in[0], like(in[0], key_offsets), options); },
+                   {random({keys, 12}, 3)}});
+}
+
 /// The differences leave h⁻ where it is at z: it stands behind a stop-gradient.
 void add_contrastive(std::vector<OpCase>& cases, const std::string& name, const Tensor& z,
                      const Tensor& labels, const Tensor& noise, const ContrastiveOptions& options) {
@@ -116,6 +132,8 @@ std::vector<OpCase> fused_cases() {
   add_attention(cases, "one token", i32({0, 1}), i32({0, 1}), {4, 0.6, true, 0, {}});
   add_attention(cases, "no tokens", i32({0, 0, 0}), i32({0, 0, 0}), {2, 0.6, true, 0, {}});
   add_attention(cases, "no sequences", i32({0}), i32({0}), {2, 0.6, true, 0, {}});
+  add_joint_attention(cases, "dropout", i32({0, 1, 1, 3}), offsets, {2, 0.6, true, 0.4, {5, 6}});
+  add_joint_attention(cases, "no tokens", i32({0, 0, 0}), i32({0, 0, 0}), {2, 0.6, true, 0, {}});
 
   const auto entropy = [](const SparseLabels& labels) {
     return [labels](const Inputs& in) { return softmax_cross_entropy(in[0], like(in[0], labels)); };
