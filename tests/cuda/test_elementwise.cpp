@@ -90,3 +90,17 @@ TEST_CASE("cuda: copies between dtypes, layouts and devices; fill") {
     return y;
   });
 }
+
+TEST_CASE("cuda: concat along every axis, of more parts than fit one launch, some of them empty") {
+  std::vector<Tensor> many;
+  for (Index i = 0; i < 150; ++i) many.push_back(random({i % 4, 3}, static_cast<std::uint64_t>(i)));
+  check_same_in_both_dtypes(many, [](const Tensors& in) { return Tensors{concat(in), concat(in, 0).t()}; });
+  const Tensor x = random({5, 1700, 3}, 1) * 9.0, y = random({5, 40, 3}, 2) * 9.0;
+  for (const DType dtype : {DType::f32, DType::i32, DType::boolean}) {
+    check_same({x.to(dtype), y.to(dtype)}, [](const Tensors& in) {
+      const Tensor strided = in[0].slice(1, 0, 80, 2);
+      return Tensors{concat({in[0], in[1], in[0]}, 1), concat({in[1], strided}, 0),
+                     concat({strided, in[1]}, -1)};
+    });
+  }
+}
