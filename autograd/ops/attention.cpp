@@ -58,7 +58,7 @@ Variable self_attention(const Variable& qkv, const Tensor& offsets, const Attent
   if (is_composing()) {
     return composed::attention(part(qkv, 0), part(qkv, 1), part(qkv, 2), offsets, offsets, options);
   }
-  const Tensor x = qkv.value();
+  const Tensor& x = qkv.value();
   const AttentionResult result = attention(part(x, 0), part(x, 1), part(x, 2), offsets, offsets, options);
   return record("self_attention", result.y, {qkv}, [=](const Tensor& dy, const Needs&) -> Gradients {
     const Tensor dx = Tensor::empty(x.shape(), x.options());
