@@ -41,7 +41,8 @@ Variable attention(const Variable& q, const Variable& kv, const Tensor& query_of
   if (is_composing()) {
     return composed::attention(q, part(kv, 0), part(kv, 1), query_offsets, key_offsets, options);
   }
-  const Tensor queries = q.value(), keys = part(kv.value(), 0), values = part(kv.value(), 1);
+  const Tensor& queries = q.value();
+  const Tensor keys = part(kv.value(), 0), values = part(kv.value(), 1);
   const AttentionResult result = attention(queries, keys, values, query_offsets, key_offsets, options);
   return record("attention", result.y, {q, kv}, [=](const Tensor& dy, const Needs&) -> Gradients {
     const Tensor dkv = Tensor::empty({keys.size(0), 2 * width}, dy.options());

@@ -38,7 +38,7 @@ Variable contrast(const Variable& z, const Tensor& labels, const Tensor& noise,
 /// (3,2B,D) of both = [h1; h2] and their prototypes [c1; c2]: [h1; h2], [h1; c1] and [h2; c2].
 Variable contrasted(const Variable& both, const Tensor& prototypes) {
   const Index batch = both.size(0) / 2, width = both.size(1);
-  const Tensor h = both.value();
+  const Tensor& h = both.value();
   const auto half = [batch](const Tensor& x, Index i) { return x.slice(0, i * batch, (i + 1) * batch); };
   const Tensor rows = concat({h, half(h, 0), half(prototypes, 0), half(h, 1), half(prototypes, 1)});
   return record("contrasted", rows.reshape({3, 2 * batch, width}), {both},
