@@ -59,7 +59,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
                 noises = noise_similarity.size[2];
     const Upweight<T> positive_rule(options, options.positive_margin), negative_rule(options, options.margin);
     const Upweight<T> enduring_rule(options, options.margin_scales ? options.margin : 0);
-    const bool endures = options.enduring_weight > 0;
+    const Index pulls = options.enduring_weight > 0 ? rows : 0;  // enduring negatives of a row
     const T log_weight = static_cast<T>(std::log(options.enduring_weight));
     const T lambda = static_cast<T>(options.mix_ratio), rest = 1 - lambda;
     constexpr T kShortest = T(kShortestPull);
@@ -86,7 +86,7 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
         // A row of zeros has no direction to pull to. Opposite rows can cancel (lambda = 1/2): h⁻ is 0 then.
         const T norm_i = norm[row], lambda_i = norm_i > 0 ? lambda : T(0);
 #pragma omp simd
-        for (Index n = 0; n < (endures ? rows : 0); ++n) {
+        for (Index n = 0; n < pulls; ++n) {
           const T product = norm_i * norm[n], c = product > 0 ? q[n] / product : T(0);
           const T length = lambda_i * lambda_i + rest * rest + 2 * lambda_i * rest * c;  // D squared
           inverse_length[n] = length > kShortest ? 1 / std::sqrt(length) : T(0);
@@ -97,18 +97,18 @@ void contrastive(View gram, View noise_similarity, View labels, ContrastiveOptio
         const T positive = positive_rule.exponent(q[at], s);
         T top = std::max({positive, negative.set(negative_rule, q, T(0)),
                           noise.set(negative_rule, noise_similarity.as<T>() + i * noises, T(0))});
-        if (endures) top = std::max(top, enduring.set(enduring_rule, pulled.data(), log_weight));
+        if (pulls > 0) top = std::max(top, enduring.set(enduring_rule, pulled.data(), log_weight));
         const T total = math::exp(positive - top) + negative.weigh(top) +
-                        (endures ? enduring.weigh(top) : T(0)) + noise.weigh(top);
+                        (pulls > 0 ? enduring.weigh(top) : T(0)) + noise.weigh(top);
         loss.as<T>()[i] = top + std::log(total) - positive;
 
         // d loss / d similarity = softmax weight * derivative of the exponent; the positive's is less one
         const T scale = 1 / total;
         T *dq = dgram.as<T>() + i * rows, *pull = dpull.as<T>() + i * rows, *dx = dnoise.as<T>() + i * noises;
         T along = 0;
-        if (!endures) std::fill_n(pull, rows, T(0));
+        std::fill_n(pull, rows - pulls, T(0));
 #pragma omp simd reduction(+ : along)
-        for (Index n = 0; n < (endures ? rows : 0); ++n) {
+        for (Index n = 0; n < pulls; ++n) {
           const T dr = enduring.exponent[n] * scale * enduring.derivative[n] * inverse_length[n];
           pull[n] = rest * dr;
           along += dr * norm[n];
