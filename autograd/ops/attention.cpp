@@ -27,8 +27,9 @@ Variable part_of(const Variable& x, Index i, Index width) { return slice(x, 1, i
 
 /// The width D of `parts` matrices side by side.
 Index width_of(const char* op, const Variable& joint, Index parts) {
-  check(joint.shape().rank() == 2 && joint.size(1) % parts == 0, "[", op, "] ", joint.shape(), " is not (T,",
-        parts, "D)");
+  check(joint.shape().rank() == 2 && joint.size(1) % parts == 0, "[", op, "] ", parts,
+        " matrices (T,D) side by side are (T,", parts, "D), got ", joint.shape(),
+        "; join them by concat(…, 1)");
   return joint.size(1) / parts;
 }
 

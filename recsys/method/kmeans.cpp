@@ -153,7 +153,9 @@ CentroidSearch::CentroidSearch(const Tensor& centroids) {
 }
 
 Tensor CentroidSearch::nearest(const Tensor& points) const {
-  check(centroids_.defined(), "[kmeans] there are no centroids to search");
+  check(centroids_.defined(),
+        "[kmeans] there are no centroids to search; the release's objective needs "
+        "Learner::set_centroids before an epoch");
   check(points.rank() == 2 && points.size(1) == centroids_.size(1), "[kmeans] points ", points.shape(),
         " and centroids ", centroids_.shape(), " are not (R,D) and (K,D)");
   check(points.dtype() == centroids_.dtype() && points.device() == centroids_.device(),

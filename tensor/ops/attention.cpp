@@ -36,7 +36,8 @@ Tensor target(const char* name, const Tensor& given, const Tensor& x) {
   if (!given.defined()) return Tensor::empty(x.shape(), x.options());
   check_alike("attention_backward", given, x);
   check_shape("attention_backward", name, given, x.shape());
-  check(given.strides()[1] == 1, "[attention_backward] ", name, " has rows with gaps between their elements");
+  check(given.strides()[1] == 1, "[attention_backward] ", name, " ", given.shape(), " has strides ",
+        given.strides()[0], " and ", given.strides()[1], "; pass columns of a row-major matrix, or nothing");
   return given;
 }
 
