@@ -1,7 +1,7 @@
 // Intents: clusters of what users want, found by k-means over the representations of all training samples.
 #pragma once
 
-#include "recsys/method/kmeans.h"
+#include "recsys/method/centroid_search.h"
 
 namespace fen::recsys {
 

@@ -18,7 +18,7 @@ struct KMeansOptions {
 
 struct KMeansResult {
   Tensor centroids;    // (K,D), dtype and device of the points
-  Tensor assignment;   // (R) i32: nearest_centroid(points, centroids)
+  Tensor assignment;   // (R) i32: the nearest centroid, as CentroidSearch finds it
   double inertia = 0;  // sum of the points' squared distances to their centroid
 };
 
@@ -30,25 +30,5 @@ struct KMeansResult {
 /// not of the thread count. Throws Error for options out of range, fewer points than clusters, points that
 /// are no matrix or not finite.
 KMeansResult kmeans(const Tensor& points, const KMeansOptions& options = {});
-
-/// Centroids (K,D), ready for many assignments.
-class CentroidSearch {
- public:
-  CentroidSearch() = default;  // of none
-  /// Throws Error unless they are a matrix with K >= 1.
-  explicit CentroidSearch(const Tensor& centroids);
-
-  /// For each point (R,D) the index (R) i32 of the centroid at the least Euclidean distance, the first of
-  /// equals. Distances are compared as x·c - ‖c‖²/2, a matrix product: centroids closer to each other than
-  /// rounding are equals. Throws Error unless the points are a matrix of the centroids' width, dtype and
-  /// device.
-  Tensor nearest(const Tensor& points) const;
-
- private:
-  Tensor centroids_, half_squared_norms_;  // ‖c‖²/2, (K)
-};
-
-/// CentroidSearch(centroids).nearest(points)
-Tensor nearest_centroid(const Tensor& points, const Tensor& centroids);
 
 }  // namespace fen::recsys

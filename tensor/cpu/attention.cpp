@@ -16,16 +16,6 @@ void scores(const AttentionProblem& problem, Panel<T> q, Panel<T> keys_transpose
   });
 }
 
-/// f(… f(lane_0, lane_1) …), in the order of a tree.
-template <class T, class F>
-T fold(T (&lane)[kLanes<T>], const F& f) {
-#pragma GCC unroll 4
-  for (Index half = kLanes<T> / 2; half > 0; half /= 2) {
-    for (Index l = 0; l < half; ++l) lane[l] = f(lane[l], lane[l + half]);
-  }
-  return lane[0];
-}
-
 /// The largest of scale x_j, j < visible; -inf where there is none. NaN is passed over.
 template <class T>
 T scaled_max(const T* x, Index visible, T scale) {

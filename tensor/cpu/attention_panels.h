@@ -4,21 +4,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
-#include "tensor/shape.h"
+#include "tensor/lanes.h"
 
 namespace fen::cpu {
-
-/// Elements of a 64-byte vector.
-template <class T>
-inline constexpr Index kLanes = 64 / static_cast<Index>(sizeof(T));
-
-/// An integer as wide as T: comparisons of it mask a vector of T.
-template <class T>
-using LaneNumber = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
 
 template <class T>
 Index padded(Index n) {
@@ -73,20 +64,6 @@ struct Factors {
 struct Extent {
   Index first, last, whole_first, whole_last, width;
 };
-
-/// A 64-byte vector, in a register: arrays of it stay in registers, where arrays of arrays may not.
-template <class T>
-struct VectorOf {
-  typedef T type __attribute__((vector_size(64)));
-  typedef LaneNumber<T> bits __attribute__((vector_size(64)));
-};
-
-template <class T>
-auto load(const T* x) {
-  typename VectorOf<T>::type v;
-  std::memcpy(&v, x, sizeof v);
-  return v;
-}
 
 /// out_r = sum_k a_rk b_k for R rows and C vectors of columns at once: R C independent sums hide the latency
 /// of each. `out` ends after `count` columns.

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "optim/adam.h"
-#include "recsys/method/kmeans.h"
+#include "recsys/method/centroid_search.h"
 #include "tensor/ops.h"
 
 namespace fen::verify {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <omp.h>
 
+#include "recsys/method/centroid_search.h"
 #include "recsys/method/kmeans.h"
 #include "tensor/ops.h"
 #include "tests/recsys/data/data_fixture.h"
