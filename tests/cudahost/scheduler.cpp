@@ -12,20 +12,10 @@
 #include <string>
 #include <vector>
 
-#include <boost/context/detail/fcontext.hpp>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "tests/cudahost/fiber.h"
 
-#if defined(CUDAHOST_ASAN)
-#include <sanitizer/asan_interface.h>
-#include <sanitizer/common_interface_defs.h>
-#endif
 #if defined(CUDAHOST_TSAN)  // this file itself is built without -fsanitize=thread
 extern "C" {
-void* __tsan_create_fiber(unsigned flags);
-void* __tsan_get_current_fiber();
-void __tsan_destroy_fiber(void* fiber);
-void __tsan_switch_to_fiber(void* fiber, unsigned flags);
 void __tsan_acquire(void* address);
 void __tsan_release(void* address);
 }
@@ -41,21 +31,7 @@ dim3 blockDim, gridDim;
 namespace cudahost {
 namespace {
 
-namespace ctx = boost::context::detail;
-
-#if defined(CUDAHOST_ASAN) || defined(CUDAHOST_TSAN)
-constexpr std::size_t stack_bytes = 256 << 10;
-#else
-constexpr std::size_t stack_bytes = 64 << 10;
-#endif
 constexpr int poison = 0xFF;  // NaN as a float, -1 as an integer
-
-struct Fiber {
-  void* stack = nullptr;
-  ctx::fcontext_t context = nullptr;
-  void* fake_stack = nullptr;  // ASan
-  void* tsan = nullptr;
-};
 
 struct Thread {
   enum State : unsigned char { fresh, ready, at_barrier, at_warp_op, done };
@@ -83,13 +59,6 @@ bool same_place(const Where& a, const Where& b) {
 
 struct Scheduler {
   std::recursive_mutex mutex;
-  // host side of the switch
-  ctx::fcontext_t host_context = nullptr;
-  void* host_fake_stack = nullptr;
-  const void* host_stack = nullptr;
-  std::size_t host_stack_bytes = 0;
-  void* host_tsan = nullptr;
-
   std::vector<std::unique_ptr<Fiber>> fibers;
   std::deque<Fiber*> idle;
   std::vector<Thread> threads;
@@ -133,28 +102,8 @@ void release([[maybe_unused]] std::size_t tag) {
 #endif
 }
 
-// --- fibers -------------------------------------------------------------------------------------
-void to_host(Fiber* self) {
-#if defined(CUDAHOST_ASAN)
-  __sanitizer_start_switch_fiber(&self->fake_stack, s.host_stack, s.host_stack_bytes);
-#endif
-#if defined(CUDAHOST_TSAN)
-  __tsan_switch_to_fiber(s.host_tsan, 1 /* no happens-before */);
-#endif
-  const ctx::transfer_t back = ctx::jump_fcontext(s.host_context, nullptr);
-  s.host_context = back.fctx;
-#if defined(CUDAHOST_ASAN)
-  __sanitizer_finish_switch_fiber(self->fake_stack, &s.host_stack, &s.host_stack_bytes);
-#endif
-  static_cast<void>(self);
-}
-
-void fiber_main(ctx::transfer_t from) {
-  auto* self = static_cast<Fiber*>(from.data);
-  s.host_context = from.fctx;
-#if defined(CUDAHOST_ASAN)
-  __sanitizer_finish_switch_fiber(nullptr, &s.host_stack, &s.host_stack_bytes);
-#endif
+// What a fiber does: one thread after another.
+void run_threads() {
   for (;;) {
     acquire(tag_start);
     (*s.body)();
@@ -162,23 +111,12 @@ void fiber_main(ctx::transfer_t from) {
     __tsan_release(&s.grid_end_tag);
 #endif
     s.current->state = Thread::done;
-    to_host(self);
+    s.current->fiber->suspend();
   }
 }
 
 Fiber* make_fiber() {
-  auto fiber = std::make_unique<Fiber>();
-  const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  char* memory = static_cast<char*>(mmap(nullptr, stack_bytes + page, PROT_READ | PROT_WRITE,
-                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  if (memory == MAP_FAILED) fail("no memory for fiber stacks");
-  mprotect(memory, page, PROT_NONE);
-  fiber->stack = memory + page;
-  fiber->context = ctx::make_fcontext(memory + page + stack_bytes, stack_bytes, fiber_main);
-#if defined(CUDAHOST_TSAN)
-  fiber->tsan = __tsan_create_fiber(0);
-#endif
-  s.fibers.push_back(std::move(fiber));
+  s.fibers.push_back(std::make_unique<Fiber>(run_threads));
   return s.fibers.back().get();
 }
 
@@ -203,21 +141,10 @@ void resume(Thread& thread) {
   s.current = &thread;
   threadIdx = thread.index;
   ++counters().switches;
-  Fiber* fiber = thread.fiber;
-#if defined(CUDAHOST_ASAN)
-  __sanitizer_start_switch_fiber(&s.host_fake_stack, fiber->stack, stack_bytes);
-#endif
-#if defined(CUDAHOST_TSAN)
-  __tsan_switch_to_fiber(fiber->tsan, 1 /* no happens-before */);
-#endif
-  const ctx::transfer_t back = ctx::jump_fcontext(fiber->context, fiber);
-  fiber->context = back.fctx;
-#if defined(CUDAHOST_ASAN)
-  __sanitizer_finish_switch_fiber(s.host_fake_stack, nullptr, nullptr);
-#endif
+  thread.fiber->resume();
   s.current = nullptr;
   if (thread.state == Thread::done) {
-    s.idle.push_back(fiber);
+    s.idle.push_back(thread.fiber);
     ++s.finished;
     s.warps[thread.linear / 32].running &= ~(1u << thread.linear % 32);
   }
@@ -380,10 +307,6 @@ void run_block(std::size_t shared_bytes) {
   }
 }
 
-void wait(Thread& self) {
-  to_host(self.fiber);  // the scheduler resumes us once we were made runnable
-}
-
 const char* environment(const char* name, const char* fallback) {
   const char* value = std::getenv(name);
   return value != nullptr ? value : fallback;
@@ -440,7 +363,7 @@ int block_barrier(Vote vote, bool predicate, Where where) {
   self.state = Thread::at_barrier;
   release(tag_barrier);
   if (++s.waiting_at_barrier + s.finished == s.threads.size()) release_barrier();
-  wait(self);
+  self.fiber->suspend();  // until all have come
   acquire(tag_barrier);
   return static_cast<int>(self.result);
 }
@@ -474,7 +397,7 @@ std::uint64_t warp_exchange(WarpOp op, unsigned mask, std::uint64_t value, unsig
   warp.waiting |= 1u << lane;
   if (op == WarpOp::sync) release(tag_warp + self.linear / 32);
   if ((warp.waiting & mask) == mask) complete_warp_op(op, mask, lanes, warp);
-  wait(self);
+  self.fiber->suspend();  // until all lanes have come
   if (op == WarpOp::sync) acquire(tag_warp + self.linear / 32);
   return self.result;
 }
@@ -494,15 +417,10 @@ void* shared_variable(const void* key, std::size_t bytes) {
   auto it =
       std::find_if(s.variables.begin(), s.variables.end(), [key](const auto& v) { return v.key == key; });
   if (it == s.variables.end()) {
-#if defined(CUDAHOST_TSAN)  // the host, not this thread, makes it
-    __tsan_switch_to_fiber(s.host_tsan, 1);
-#endif
+    const Fiber::AsHost host(*s.current->fiber);  // makes it, not this thread
     s.variables.push_back({key, make_shared_memory(bytes)});
     it = s.variables.end() - 1;
-#if defined(CUDAHOST_TSAN)
     release(tag_shared);
-    __tsan_switch_to_fiber(s.current->fiber->tsan, 1);
-#endif
   }
   acquire(tag_shared);
   return it->memory.get();
@@ -511,7 +429,7 @@ void* shared_variable(const void* key, std::size_t bytes) {
 void preempt() {
   if (options().order != Order::random || (random_number() & 7) != 0) return;
   make_runnable(*s.current);
-  wait(*s.current);
+  s.current->fiber->suspend();
 }
 
 // Runs a whole grid; called when the stream gets to the kernel.
@@ -523,9 +441,7 @@ static void run_grid(const cudaLaunchConfig_t& config, const void* kernel,
   s.random_state = options().seed * 0x9E3779B97F4A7C15u + counters().launches;
   s.kernel = kernel;
   s.body = &body;
-#if defined(CUDAHOST_TSAN)
-  s.host_tsan = __tsan_get_current_fiber();
-#endif
+  Fiber::set_host();
   blockDim = config.blockDim;
   gridDim = config.gridDim;
   s.threads.resize(static_cast<std::size_t>(blockDim.x) * blockDim.y * blockDim.z);
