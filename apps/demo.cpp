@@ -1,8 +1,8 @@
 // fenrec demo: the whole way on data it makes itself, FENRec beside SASRec and popularity.
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -17,6 +17,7 @@
 #include "recsys/eval/popularity.h"
 #include "recsys/train/run_folder.h"
 #include "recsys/train/trainer.h"
+#include "tensor/pending_file.h"
 
 namespace fen::apps {
 namespace {
@@ -42,10 +43,9 @@ void run(const Options& options) {
   const fs::path file = fs::path(options.out) / "synthetic.txt";
   std::error_code error;
   fs::create_directories(options.out, error);
-  std::ofstream text(file);
+  std::ostringstream text;
   recsys::write_synthetic(text, {});
-  text.close();
-  check(text.good(), "[demo] cannot write ", file.string(), "; choose another --out");
+  write_whole("demo", file, text.str());
   const auto dataset = recsys::Dataset::read(file);
   spdlog::info("{} (users whose intents drift, over a long-tailed catalogue)", dataset.summary());
 

@@ -1,10 +1,7 @@
 // fenrec synthetic: writes the demo's data.
 #include "recsys/data/synthetic.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -16,6 +13,7 @@
 #include "apps/options.h"
 #include "recsys/data/dataset.h"
 #include "tensor/error.h"
+#include "tensor/pending_file.h"
 
 namespace fen::apps {
 namespace {
@@ -28,20 +26,14 @@ struct Options {
 
 void run(const Options& options) {
   const std::filesystem::path path = options.out;
-  check(!std::filesystem::is_directory(path), "[synthetic] ", options.out,
-        " is a directory; --out names the file to write");
   if (path.has_parent_path()) {
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
     check(!error, "[synthetic] cannot make the folder ", path.parent_path().string(), ": ", error.message());
   }
-  std::ostringstream text;  // first, so that refused options leave a file that exists alone
+  std::ostringstream text;
   recsys::write_synthetic(text, options.data);
-  std::ofstream out(path);
-  check(out.good(), "[synthetic] cannot write ", options.out, ": ", std::strerror(errno));
-  out << text.str();
-  out.close();
-  check(out.good(), "[synthetic] cannot write ", options.out, "; is the disk full?");
+  write_whole("synthetic", path, text.str());
   const auto dataset = recsys::Dataset::read(path);
   const auto& report = dataset.report();
   if (options.json)

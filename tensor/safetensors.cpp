@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstdint>
@@ -14,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
+
+#include "tensor/pending_file.h"
 
 namespace fen {
 namespace {
@@ -215,61 +214,6 @@ Tensor read_tensor(std::ifstream& file, const std::string& path, const Entry& en
   return tensor;
 }
 
-// ---- writing ----
-
-/// A file that exists under a temporary name until it is finished.
-class PendingFile {
- public:
-  explicit PendingFile(const std::string& path) : path_(path) {
-    static std::atomic<unsigned> count = 0;
-    temporary_ = str(path, ".tmp-", ::getpid(), "-", count++);
-    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (descriptor_ < 0) refuse("cannot create");
-  }
-  ~PendingFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-    if (!finished_) ::unlink(temporary_.c_str());
-  }
-  PendingFile(const PendingFile&) = delete;
-  PendingFile& operator=(const PendingFile&) = delete;
-
-  void write(const void* data, std::size_t bytes) {
-    const char* next = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t written = ::write(descriptor_, next, bytes);
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) refuse("cannot write");
-      next += written;
-      bytes -= static_cast<std::size_t>(written);
-    }
-  }
-
-  void finish() {
-    if (::fsync(descriptor_) != 0) refuse("cannot sync");
-    const int closed = ::close(descriptor_);
-    descriptor_ = -1;
-    if (closed != 0) refuse("cannot close");
-    if (::rename(temporary_.c_str(), path_.c_str()) != 0) refuse("cannot rename the finished file");
-    finished_ = true;
-    // The new name itself must survive a power cut; a file system that cannot sync a folder is no error.
-    const auto parent = std::filesystem::path(path_).parent_path();
-    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder >= 0) {
-      ::fsync(folder);
-      ::close(folder);
-    }
-  }
-
- private:
-  [[noreturn]] void refuse(const char* what) const {
-    fail("[safetensors] ", path_, ": ", what, " (as ", temporary_, "): ", std::strerror(errno));
-  }
-
-  std::string path_, temporary_;
-  int descriptor_ = -1;
-  bool finished_ = false;
-};
-
 }  // namespace
 
 SafetensorsFile read_safetensors(const std::string& path) {
@@ -353,7 +297,7 @@ void write_safetensors(const std::string& path, const std::map<std::string, Tens
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
 
-  PendingFile file(path);
+  PendingFile file("safetensors", path);
   const std::uint64_t header_bytes = text.size();
   file.write(&header_bytes, kLengthBytes);
   file.write(text.data(), text.size());

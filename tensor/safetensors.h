@@ -22,8 +22,7 @@ struct SafetensorsFile {
 SafetensorsFile read_safetensors(const std::string& path);
 
 /// Writes what Python's writer would: wide dtypes first, then by name, header padded with spaces to 8 bytes.
-/// A crash never leaves half a file at `path`: the bytes go to a temporary file beside it, are synced, and
-/// then take its name.
+/// A crash never leaves half a file at `path` (tensor/pending_file.h).
 void write_safetensors(const std::string& path, const std::map<std::string, Tensor>& tensors,
                        const std::map<std::string, std::string>& metadata = {});
 

@@ -1,14 +1,18 @@
 #include "recsys/train/run_folder.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <system_error>
+#include <utility>
 
 #include <nlohmann/json.hpp>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "recsys/train/checkpoint.h"
 #include "tensor/error.h"
+#include "tensor/pending_file.h"
 
 namespace fen::recsys {
 namespace {
@@ -38,15 +42,9 @@ void remove_run(const fs::path& path) {
   }
 }
 
-/// Writes a file that must not exist yet, so that of two runs started at once only one gets the folder.
-void write_new(const fs::path& path, const std::string& text) {
-  std::FILE* file = std::fopen(path.c_str(), "wx");
-  check(file != nullptr || errno != EEXIST, "[run] ", path.parent_path().string(),
-        " was just taken by another run; choose another --out");
-  check(file != nullptr, "[run] cannot write ", path.string(), ": ", std::strerror(errno),
-        "; choose another --out");
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  check(std::fclose(file) == 0 && written, "[run] cannot write ", path.string(), ": ", std::strerror(errno));
+/// What programs that were killed while writing left behind.
+void remove_leftovers(const fs::path& path) {
+  for (const char* file : kFiles) remove_abandoned(path / file);
 }
 
 /// Keeps the first `epochs` lines of a metrics file: an epoch that is done again would otherwise stand there
@@ -55,66 +53,79 @@ void keep_finished_epochs(const fs::path& path, int epochs) {
   std::ifstream in(path);
   std::string kept, line;
   for (int i = 0; i < epochs && std::getline(in, line); ++i) kept += line + '\n';
-  in.close();
-  std::ofstream out(path, std::ios::trunc);
-  out << kept << std::flush;
-  check(out.good(), "[run] cannot write ", path.string(), ": ", std::strerror(errno));
+  write_whole("run", path, kept);
+}
+
+/// Down to the disk; false, with errno, where that fails. What cannot be synced (a pipe) is no error.
+bool sync(std::FILE* file) {
+  return std::fflush(file) == 0 && (::fsync(fileno(file)) == 0 || errno == EINVAL);
 }
 
 std::string pretty(const nlohmann::ordered_json& json) { return json.dump(2) + "\n"; }
 
 }  // namespace
 
+RunFolder::RunFolder(fs::path path, Config config, File lock, bool resumed)
+    : path_(std::move(path)),
+      config_(std::move(config)),
+      lock_(std::move(lock)),
+      metrics_(std::fopen((path_ / kMetrics).c_str(), "ae")),
+      resumed_(resumed) {
+  check(metrics_ != nullptr, "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
+}
+
+/// Opens config.json ("r"), or makes it ("wx"), for one program at a time.
+RunFolder::File RunFolder::locked_config(const fs::path& path, const char* mode) {
+  File file(std::fopen((path / kConfig).c_str(), mode));
+  const bool taken = file == nullptr
+                         ? errno == EEXIST
+                         : ::flock(fileno(file.get()), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  check(!taken, "[run] another program is using ", path.string(), "; let it end, or choose another --out");
+  check(file != nullptr, "[run] cannot ", *mode == 'r' ? "read " : "write ", (path / kConfig).string(), ": ",
+        std::strerror(errno), "; choose another --out");
+  return file;  // a file system without locks is no error
+}
+
 RunFolder RunFolder::create(const fs::path& path, const Config& config, bool force) {
   check(!path.empty(), "[run] the folder's name is empty; name one with --out");
   make_folder(path);
-  if (force) remove_run(path);
+  if (force) {
+    const File lock = fs::exists(path / kConfig) ? locked_config(path, "re") : nullptr;
+    remove_run(path);
+    remove_leftovers(path);
+  }
   for (const char* file : kFiles)
     check(!fs::exists(path / file), "[run] ", path.string(), " already holds a run (", file,
           "); choose another --out, go on with --resume, or replace it with --force");
-  write_new(path / kConfig, pretty(to_json(config)));
-  RunFolder run(path, config, /*resumed=*/false);
-  run.open_metrics();
-  return run;
+  File lock = locked_config(path, "wxe");
+  const std::string text = pretty(to_json(config));
+  check(std::fwrite(text.data(), 1, text.size(), lock.get()) == text.size() && sync(lock.get()),
+        "[run] cannot write ", (path / kConfig).string(), ": ", std::strerror(errno));
+  return {path, config, std::move(lock), /*resumed=*/false};
 }
 
 RunFolder RunFolder::resume(const fs::path& path) {
   check(fs::exists(path / kConfig), "[run] ", path.string(), " holds no run to resume (no ", kConfig, ")");
+  File lock = locked_config(path, "re");
   check(!fs::exists(path / kReport), "[run] ", path.string(), " is finished: see its ", kReport);
   const fs::path last = path / "last.safetensors";
   check(fs::exists(last), "[run] ", path.string(),
         " was cut off before its first epoch ended; start it again with --force");
-  std::ifstream config(path / kConfig);
-  const auto json = nlohmann::ordered_json::parse(config, nullptr, /*allow_exceptions=*/false);
+  const auto json = nlohmann::ordered_json::parse(lock.get(), nullptr, /*allow_exceptions=*/false);
   check(!json.is_discarded(), "[run] ", (path / kConfig).string(), " is not JSON");
-  RunFolder run(path, config_from_json(json), /*resumed=*/true);
+  remove_leftovers(path);
   keep_finished_epochs(path / kMetrics, finished_epochs(last));
-  run.open_metrics();
-  return run;
-}
-
-void RunFolder::open_metrics() {
-  metrics_.open(path_ / kMetrics, std::ios::app);
-  check(metrics_.good(), "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
+  return {path, config_from_json(json), std::move(lock), /*resumed=*/true};
 }
 
 void RunFolder::append_metrics(const nlohmann::ordered_json& record) {
-  metrics_ << record.dump() << std::endl;
-  check(metrics_.good(), "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno),
-        "; is the disk full?");
+  const std::string line = record.dump() + '\n';
+  check(std::fwrite(line.data(), 1, line.size(), metrics_.get()) == line.size() && sync(metrics_.get()),
+        "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
 }
 
 void RunFolder::write_report(const nlohmann::ordered_json& report) const {
-  const fs::path temporary = path_ / (std::string(kReport) + ".tmp"), final = path_ / kReport;
-  {
-    std::ofstream out(temporary, std::ios::trunc);
-    out << pretty(report) << std::flush;
-    check(out.good(), "[run] cannot write ", temporary.string(), ": ", std::strerror(errno),
-          "; is the disk full?");
-  }
-  std::error_code error;
-  fs::rename(temporary, final, error);
-  check(!error, "[run] cannot write ", final.string(), ": ", error.message());
+  write_whole("run", path_ / kReport, pretty(report));
 }
 
 nlohmann::ordered_json to_json(const Metrics& metrics) {

@@ -1,13 +1,16 @@
-// A run is a folder: anything needed to read it, repeat it or go on stands in it.
+// A run is a folder: anything needed to read it, repeat it or go on stands in it. Only metrics.jsonl grows,
+// the other files are whole or not there; a program that is killed at any moment leaves a folder to go on
+// with.
 //   config.json        the resolved configuration
-//   metrics.jsonl      one JSON object an epoch, complete as soon as the epoch is
+//   metrics.jsonl      one JSON object an epoch, on the disk before last.safetensors holds that epoch
 //   best.safetensors   the weights of the best validation so far
 //   last.safetensors   the weights of the last finished epoch
 //   report.json        written at the end: a run without it was cut off
 #pragma once
 
+#include <cstdio>
 #include <filesystem>
-#include <fstream>
+#include <memory>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -19,13 +22,13 @@ namespace fen::recsys {
 class RunFolder {
  public:
   /// Makes the folder, its parents and config.json. A folder that already holds a run is refused, or with
-  /// `force` emptied of that run's files; others in it are never touched. Two programs cannot make the same
-  /// folder. Throws Error naming the path and the way out.
+  /// `force` emptied of that run's files; others in it are never touched. Throws Error naming the path and
+  /// the way out, also while another program has the folder.
   static RunFolder create(const std::filesystem::path& path, const Config& config, bool force = false);
 
   /// Opens a cut-off run to go on with it: its lines of metrics after the last checkpoint's epoch are
-  /// dropped. Throws Error for a folder without a run, one that is finished, or one cut off before its first
-  /// epoch's end.
+  /// dropped. Throws Error for a folder without a run, one that is finished, one cut off before its first
+  /// epoch's end, or one that another program has.
   static RunFolder resume(const std::filesystem::path& path);
 
   bool is_resumed() const { return resumed_; }
@@ -34,21 +37,26 @@ class RunFolder {
   std::filesystem::path best_checkpoint() const { return path_ / "best.safetensors"; }
   std::filesystem::path last_checkpoint() const { return path_ / "last.safetensors"; }
 
-  /// Appends a line to metrics.jsonl and flushes it. Throws Error where the disk refuses.
+  /// Appends a line to metrics.jsonl and syncs it. Throws Error where the disk refuses.
   void append_metrics(const nlohmann::ordered_json& record);
 
   /// Writes report.json whole or not at all.
   void write_report(const nlohmann::ordered_json& report) const;
 
  private:
-  RunFolder(std::filesystem::path path, Config config, bool resumed)
-      : path_(std::move(path)), config_(std::move(config)), resumed_(resumed) {}
-  void open_metrics();
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  using File = std::unique_ptr<std::FILE, Close>;
+
+  RunFolder(std::filesystem::path path, Config config, File lock, bool resumed);
+  static File locked_config(const std::filesystem::path& path, const char* mode);
 
   std::filesystem::path path_;
   Config config_;
+  File lock_;  // config.json: who holds its lock has the folder
+  File metrics_;
   bool resumed_;
-  std::ofstream metrics_;
 };
 
 /// {"users": …, "HR@5": …, "HR@10": …, "HR@20": …, "NDCG@5": …, …}: the one form in which metrics are

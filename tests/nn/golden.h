@@ -11,6 +11,7 @@
 #include "autograd/ops.h"
 #include "nn/module.h"
 #include "tensor/safetensors.h"
+#include "tests/support/errors.h"
 
 namespace fen::testing {
 
@@ -91,18 +92,7 @@ inline double module_gradcheck(nn::NamedVariables leaves, const std::function<Va
   return worst;
 }
 
-/// The message of the Error that f throws; empty if it throws none.
-inline std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+using test::contains;
+using test::error_of;
 
 }  // namespace fen::testing

@@ -50,7 +50,7 @@ TEST_CASE("nn::TransformerEncoder: one layer is its formula") {
   nn::StateDict p = encoder.state_dict();
   // Weights of the norms too are random here.
   for (auto& [name, tensor] : p) {
-    if (contains(name, "LayerNorm")) tensor = noise(tensor.shape(), name.size());
+    if (name.find("LayerNorm") != std::string::npos) tensor = noise(tensor.shape(), name.size());
   }
   encoder.load_state_dict(p);
   const auto at = [&](const std::string& name) { return Variable(p.at("layer.0." + name)); };

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 #include <omp.h>
 
+#include "tests/support/errors.h"
 #include "tests/verify/tensors.h"
 
 namespace fen::test {
@@ -29,17 +30,6 @@ inline void check_close(const Tensor& a, const Tensor& b, double tolerance) {
 inline void check_close(const Tensor& a, const std::vector<double>& values, double tolerance) {
   REQUIRE(a.numel() == static_cast<Index>(values.size()));
   check_close(a.to(DType::f64), Tensor::from(values, a.shape()), tolerance);
-}
-
-/// What the Error thrown by f says; empty when it throws none.
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 /// Runs f with that many OpenMP threads, and puts the number back.

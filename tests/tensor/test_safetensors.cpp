@@ -1,5 +1,4 @@
 #include <cmath>
-#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -7,32 +6,17 @@
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tensor/safetensors.h"
+#include "tests/support/errors.h"
+#include "tests/support/full_disk.h"
+#include "tests/support/scratch.h"
 
 using namespace fen;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder that disappears with its files.
-struct Folder {
-  fs::path path;
-  Folder() {
-    static int count = 0;
-    path = fs::temp_directory_path() / str("fen-safetensors-", ::getpid(), "-", count++);
-    fs::create_directories(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const std::string& name) const { return (path / name).string(); }
-};
-
-std::string slurp(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 void spill(const std::string& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
@@ -60,8 +44,8 @@ std::string refusal(const std::string& path) {
 
 /// The message with which a file of these bytes is refused, without the file's name.
 std::string refusal_of(const std::string& content) {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   spill(path, content);
   const std::string message = refusal(path), prefix = "[safetensors] " + path + ": ";
   CHECK(message.starts_with(prefix));
@@ -80,8 +64,8 @@ std::map<std::string, Tensor> samples() {
 }  // namespace
 
 TEST_CASE("safetensors: what is written is read, bit by bit") {
-  const Folder folder;
-  const std::string path = folder.file("model.safetensors");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "model.safetensors";
   const std::map<std::string, std::string> metadata = {{"step", "7"}, {"quoted", "a \"b\" \\ \n é"}};
   write_safetensors(path, samples(), metadata);
   const SafetensorsFile read = read_safetensors(path);
@@ -101,10 +85,10 @@ TEST_CASE("safetensors: what is written is read, bit by bit") {
 }
 
 TEST_CASE("safetensors: nothing at all, and strided tensors") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   write_safetensors(path, {});
-  CHECK(slurp(path) == assemble("{}      ", ""));
+  CHECK(test::bytes_of(path) == assemble("{}      ", ""));
   CHECK(read_safetensors(path).tensors.empty());
 
   const Tensor matrix = Tensor::from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f}, {2, 3});
@@ -115,8 +99,8 @@ TEST_CASE("safetensors: nothing at all, and strided tensors") {
 }
 
 TEST_CASE("safetensors: the bytes are those of the reference writer") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   write_safetensors(
       path, {{"a", Tensor::from({true}, {1})}, {"b", Tensor::from({1.0f}, {1})}, {"c", Tensor::scalar(2)}},
       {{"k", "v"}});
@@ -124,12 +108,12 @@ TEST_CASE("safetensors: the bytes are those of the reference writer") {
       R"({"__metadata__":{"k":"v"},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
       R"("c":{"dtype":"F32","shape":[],"data_offsets":[4,8]},"a":{"dtype":"BOOL","shape":[1],"data_offsets":[8,9]}})";
   const std::string padded = header + std::string((8 - header.size() % 8) % 8, ' ');
-  CHECK(slurp(path) == assemble(padded, bytes<float>({1, 2}) + '\1'));
+  CHECK(test::bytes_of(path) == assemble(padded, bytes<float>({1, 2}) + '\1'));
 }
 
 TEST_CASE("safetensors: I64, F16 and BF16 are converted") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   spill(path,
         assemble(R"({"i":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},
                            "b":{"dtype":"BF16","shape":[3],"data_offsets":[16,22]}})",
@@ -163,8 +147,8 @@ TEST_CASE("safetensors: I64, F16 and BF16 are converted") {
 }
 
 TEST_CASE("safetensors: elements need not be aligned in the file") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   spill(path, assemble(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]},
                            "b":{"dtype":"F64","shape":[1],"data_offsets":[1,9]}})",
                        '\1' + bytes<double>({0.1})));
@@ -172,8 +156,9 @@ TEST_CASE("safetensors: elements need not be aligned in the file") {
 }
 
 TEST_CASE("safetensors: a refused file says what is wrong with it") {
-  const Folder folder;
-  CHECK(refusal(folder.file("none")) == "[safetensors] " + folder.file("none") + ": no such file");
+  const test::Scratch folder("safetensors");
+  CHECK(refusal((folder.path / "none").string()) ==
+        "[safetensors] " + (folder.path / "none").string() + ": no such file");
   CHECK(refusal(folder.path.string()) ==
         "[safetensors] " + folder.path.string() + " is a directory, expected a file");
   CHECK(refusal("/dev/null").starts_with("[safetensors] /dev/null: "));
@@ -233,10 +218,10 @@ TEST_CASE("safetensors: a refused file says what is wrong with it") {
 }
 
 TEST_CASE("safetensors: no truncation and no flipped bit does worse than an Error") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   write_safetensors(path, samples(), {{"k", "v"}});
-  const std::string good = slurp(path);
+  const std::string good = test::bytes_of(path);
   // In place, since a file system may sync a file that is truncated and written anew.
   std::size_t refused = 0, read = 0;
   std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
@@ -269,34 +254,23 @@ TEST_CASE("safetensors: deep nesting in the header is refused, not recursed into
 }
 
 TEST_CASE("safetensors: a failed write leaves the old file and no other") {
-  const Folder folder;
-  const std::string path = folder.file("x");
+  const test::Scratch folder("safetensors");
+  const std::string path = folder.path / "x";
   write_safetensors(path, {{"old", Tensor::scalar(1)}});
-  const std::string before = slurp(path);
+  const std::string before = test::bytes_of(path);
 
   CHECK_THROWS_AS(write_safetensors(path, {{"\xff", Tensor::scalar(1)}}), Error);
   CHECK_THROWS_AS(write_safetensors(path, {{"undefined", Tensor()}}), Error);
   CHECK_THROWS_AS(write_safetensors(path, {{"__metadata__", Tensor::scalar(1)}}), Error);
-  CHECK_THROWS_AS(write_safetensors(folder.file("no/such/folder/x"), {}), Error);
+  CHECK_THROWS_AS(write_safetensors((folder.path / "no/such/folder/x").string(), {}), Error);
 
-  // The disk is "full" after 64 KiB.
-  rlimit limit{};
-  REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
-  rlimit small = limit;
-  small.rlim_cur = 65536;
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &small) == 0);
-  std::string message;
-  try {
+  const std::string message = test::error_of([&] {
+    const test::FullDisk disk(65536);
     write_safetensors(path, {{"big", Tensor::zeros({100'000})}});
-  } catch (const Error& error) {
-    message = error.what();
-  }
-  REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  std::signal(SIGXFSZ, handler);
+  });
   CHECK(message.starts_with("[safetensors] " + path + ": cannot write (as " + path + ".tmp-"));
 
-  CHECK(slurp(path) == before);
+  CHECK(test::bytes_of(path) == before);
   CHECK(std::distance(fs::directory_iterator(folder.path), {}) == 1);
 }
 
@@ -308,8 +282,8 @@ TEST_CASE("safetensors: Python reads ours, and we read Python's") {
             " has no safetensors module; pip install numpy safetensors, or set FEN_PYTHON");
     return;
   }
-  const Folder folder;
-  const std::string ours = folder.file("ours"), theirs = folder.file("theirs"), seen = folder.file("seen");
+  const test::Scratch folder("safetensors");
+  const std::string ours = folder.path / "ours", theirs = folder.path / "theirs", seen = folder.path / "seen";
   write_safetensors(ours,
                     {{"m", Tensor::from({0.5f, -1.25f, 3.0f, 8.0f}, {2, 2})},
                      {"d", Tensor::from({0.5, 0.25}, {2})},
@@ -320,7 +294,7 @@ TEST_CASE("safetensors: Python reads ours, and we read Python's") {
                     {{"key", "value"}});
   const std::string script = FEN_SOURCE_DIR "/tests/golden/check_safetensors.py";
   REQUIRE(std::system((python + " " + script + " " + ours + " " + theirs + " >" + seen).c_str()) == 0);
-  CHECK(slurp(seen) ==
+  CHECK(test::bytes_of(seen) ==
         "key = value\nb BOOL (3) 2.0\nd F64 (2) 0.75\ne F32 (0,3) 0.0\ni I32 (2,1) 2.0\nm F32 (2,2) 10.25\n"
         "s F32 () 2.5\n");
 
@@ -328,7 +302,7 @@ TEST_CASE("safetensors: Python reads ours, and we read Python's") {
   CHECK(refusal(theirs) ==
         "[safetensors] " + theirs +
             ": tensor 'i64/cube': element 0 is -4398046511104, which does not fit into i32");
-  std::string content = slurp(theirs);
+  std::string content = test::bytes_of(theirs);
   std::uint64_t header_bytes = 0;
   content.copy(reinterpret_cast<char*>(&header_bytes), 8);
   const auto header = nlohmann::json::parse(content.substr(8, header_bytes));

@@ -1,4 +1,4 @@
-// What the data tests share: small data sets from text, an Error's message, and the real sets where they are.
+// What the data tests share: small data sets from text, and the real sets where they are.
 #pragma once
 
 #include <cstdlib>
@@ -10,7 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "recsys/data/dataset.h"
-#include "tensor/error.h"
+#include "tests/support/errors.h"
 
 namespace fen::recsys::testing {
 
@@ -19,22 +19,8 @@ inline Dataset from_text(const std::string& text) {
   return Dataset::parse(in, "test.txt");
 }
 
-/// The message of the Error that `call` throws; empty where it throws none.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
-}
-
-inline bool contains(const std::string& text, const std::string& part) {
-  INFO("in: ", text);
-  CHECK(text.find(part) != std::string::npos);
-  return text.find(part) != std::string::npos;
-}
+using test::contains;
+using test::error_of;
 
 /// FEN_DATA, or shared/data beside the source tree.
 inline std::filesystem::path data_folder() {

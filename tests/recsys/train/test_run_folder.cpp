@@ -1,62 +1,54 @@
+#include <algorithm>
 #include <fstream>
-#include <sstream>
 
 #include <nlohmann/json.hpp>
-#include <unistd.h>
 
+#include "optim/adam.h"
+#include "recsys/train/checkpoint.h"
 #include "recsys/train/run_folder.h"
-#include "tests/recsys/data/data_fixture.h"
+#include "tests/support/errors.h"
+#include "tests/support/full_disk.h"
+#include "tests/support/scratch.h"
 
 using namespace fen::recsys;
-using fen::recsys::testing::contains;
-using fen::recsys::testing::error_of;
+using fen::test::bytes_of;
+using fen::test::contains;
+using fen::test::error_of;
+using fen::test::FullDisk;
+using fen::test::Scratch;
 namespace fs = std::filesystem;
 
 namespace {
-
-/// A folder for one test, gone with it.
-struct Scratch {
-  fs::path path = fs::temp_directory_path() / fen::str("fen-run-", ::getpid());
-
-  Scratch() { fs::create_directories(path); }
-  ~Scratch() { fs::remove_all(path); }
-};
-
-std::string text_of(const fs::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 void write(const fs::path& path, const std::string& text = "x") { std::ofstream(path) << text; }
 
 }  // namespace
 
 TEST_CASE("run folder: holds the configuration, a line an epoch, the report") {
-  const Scratch scratch;
+  const Scratch scratch("run");
   const fs::path path = scratch.path / "deep" / "run";
   auto run = RunFolder::create(path, preset("toys"));
   CHECK(run.path() == path);
   CHECK(run.best_checkpoint() == path / "best.safetensors");
   CHECK(run.last_checkpoint() == path / "last.safetensors");
-  const auto config = config_from_json(nlohmann::ordered_json::parse(text_of(path / "config.json")));
+  const auto config = config_from_json(nlohmann::ordered_json::parse(bytes_of(path / "config.json")));
   CHECK(to_json(config) == to_json(preset("toys")));
 
   run.append_metrics({{"epoch", 0}, {"loss", 6.5}});
-  CHECK(text_of(path / "metrics.jsonl") ==
+  CHECK(bytes_of(path / "metrics.jsonl") ==
         "{\"epoch\":0,\"loss\":6.5}\n");  // flushed, though the run goes on
   run.append_metrics({{"epoch", 1}});
-  CHECK(text_of(path / "metrics.jsonl") == "{\"epoch\":0,\"loss\":6.5}\n{\"epoch\":1}\n");
+  CHECK(bytes_of(path / "metrics.jsonl") == "{\"epoch\":0,\"loss\":6.5}\n{\"epoch\":1}\n");
 
   run.write_report({{"epochs", 2}});
-  CHECK(nlohmann::json::parse(text_of(path / "report.json")) == nlohmann::json{{"epochs", 2}});
+  CHECK(nlohmann::json::parse(bytes_of(path / "report.json")) == nlohmann::json{{"epochs", 2}});
   run.write_report({{"epochs", 3}});
-  CHECK(nlohmann::json::parse(text_of(path / "report.json")) == nlohmann::json{{"epochs", 3}});
-  CHECK_FALSE(fs::exists(path / "report.json.tmp"));
+  CHECK(nlohmann::json::parse(bytes_of(path / "report.json")) == nlohmann::json{{"epochs", 3}});
+  CHECK(std::distance(fs::directory_iterator(path), {}) == 3);
 }
 
 TEST_CASE("run folder: a run is refused, other files are not") {
-  const Scratch scratch;
+  const Scratch scratch("run");
   for (const char* file :
        {"config.json", "metrics.jsonl", "report.json", "best.safetensors", "last.safetensors"}) {
     CAPTURE(file);
@@ -67,7 +59,7 @@ TEST_CASE("run folder: a run is refused, other files are not") {
     contains(error, path.string() + " already holds a run (" + file +
                         "); choose another --out, go on with --resume, or");
     contains(error, "--force");
-    CHECK(text_of(path / file) == "x");
+    CHECK(bytes_of(path / file) == "x");
   }
   const fs::path with_notes = scratch.path / "with-notes";
   fs::create_directories(with_notes);
@@ -76,7 +68,7 @@ TEST_CASE("run folder: a run is refused, other files are not") {
 }
 
 TEST_CASE("run folder: force removes the run's own files only") {
-  const Scratch scratch;
+  const Scratch scratch("run");
   {
     auto run = RunFolder::create(scratch.path, preset("beauty"));
     run.append_metrics({{"epoch", 0}});
@@ -86,16 +78,16 @@ TEST_CASE("run folder: force removes the run's own files only") {
   }
   write(scratch.path / "notes.txt", "mine");
   const auto run = RunFolder::create(scratch.path, preset("yelp"), true);
-  CHECK(text_of(scratch.path / "notes.txt") == "mine");
-  CHECK(text_of(scratch.path / "metrics.jsonl").empty());
+  CHECK(bytes_of(scratch.path / "notes.txt") == "mine");
+  CHECK(bytes_of(scratch.path / "metrics.jsonl").empty());
   CHECK_FALSE(fs::exists(run.best_checkpoint()));
   CHECK_FALSE(fs::exists(run.last_checkpoint()));
   CHECK_FALSE(fs::exists(scratch.path / "report.json"));
-  contains(text_of(scratch.path / "config.json"), "\"preset\": \"yelp\"");
+  contains(bytes_of(scratch.path / "config.json"), "\"preset\": \"yelp\"");
 }
 
 TEST_CASE("run folder: places that cannot hold one") {
-  const Scratch scratch;
+  const Scratch scratch("run");
   write(scratch.path / "file");
   contains(error_of([&] { RunFolder::create(scratch.path / "file", {}); }),
            "file is a file; --out needs a folder");
@@ -105,6 +97,49 @@ TEST_CASE("run folder: places that cannot hold one") {
            "[run] cannot make the folder /proc/fenrec");
   contains(error_of([] { RunFolder::create("/proc", {}); }), "[run] cannot write /proc/config.json");
   contains(error_of([] { RunFolder::create("", {}); }), "[run] the folder's name is empty");
+}
+
+TEST_CASE("run folder: one program at a time") {
+  const Scratch scratch("run");
+  {
+    const auto run = RunFolder::create(scratch.path, {});
+    const std::string taken =
+        "[run] another program is using " + scratch.path.string() + "; let it end, or choose another --out";
+    CHECK(error_of([&] { RunFolder::resume(scratch.path); }) == taken);
+    CHECK(error_of([&] { RunFolder::create(scratch.path, {}, /*force=*/true); }) == taken);
+    CHECK(fs::exists(scratch.path / "config.json"));
+  }
+  contains(error_of([&] { RunFolder::resume(scratch.path); }), "was cut off before its first epoch ended");
+  CHECK_NOTHROW(RunFolder::create(scratch.path, {}, /*force=*/true));
+}
+
+TEST_CASE("run folder: an interrupted resume loses nothing") {
+  const Scratch scratch("run");
+  Config config;
+  config.width = 2;
+  {
+    auto run = RunFolder::create(scratch.path, config);
+    for (int epoch = 0; epoch < 100; ++epoch) run.append_metrics({{"epoch", epoch}, {"loss", 0.5}});
+    const SasRec encoder({.num_items = 3, .width = 2, .layers = 1}, fen::nn::RandomStream::initial(1));
+    const fen::optim::Adam adam(encoder.named_parameters());
+    save_training(run.last_checkpoint(), encoder, config, adam, {.epoch = 97});
+  }
+  write(scratch.path / "last.safetensors.tmp-1-0");
+  write(scratch.path / "notes.tmp-1-0");
+  const std::string before = bytes_of(scratch.path / "metrics.jsonl");
+  const auto full = error_of([&] {
+    const FullDisk disk(100);
+    RunFolder::resume(scratch.path);
+  });
+  contains(full, "[run] " + (scratch.path / "metrics.jsonl").string() + ": cannot write");
+  CHECK(bytes_of(scratch.path / "metrics.jsonl") == before);
+
+  const auto run = RunFolder::resume(scratch.path);
+  const std::string after = bytes_of(scratch.path / "metrics.jsonl");
+  CHECK(after == before.substr(0, after.size()));
+  CHECK(std::count(after.begin(), after.end(), '\n') == 98);
+  CHECK_FALSE(fs::exists(scratch.path / "last.safetensors.tmp-1-0"));
+  CHECK(fs::exists(scratch.path / "notes.tmp-1-0"));
 }
 
 TEST_CASE("run folder: metrics as JSON") {
