@@ -6,7 +6,7 @@
 namespace {
 
 /// Not inlined, so that the vector is really made.
-[[gnu::noipa]] bool holds(const std::vector<double>& values, double value, std::size_t count) {
+[[gnu::noinline]] bool holds(const std::vector<double>& values, double value, std::size_t count) {
   for (std::size_t i = 0; i < values.size(); ++i)
     if (values[i] != (i < count ? value : 0)) return false;
   return true;
@@ -18,10 +18,10 @@ struct Owned {
   void* p = nullptr;
 };
 
-[[gnu::noipa]] Owned::Owned() {}
-[[gnu::noipa]] Owned::~Owned() {}
+[[gnu::noinline]] Owned::Owned() {}
+[[gnu::noinline]] Owned::~Owned() {}
 
-[[gnu::noipa]] bool holds(const Owned&, const std::vector<double>& values, double value, std::size_t count) {
+[[gnu::noinline]] bool holds(const Owned&, const std::vector<double>& values, double value, std::size_t count) {
   return holds(values, value, count);
 }
 

@@ -1,20 +1,22 @@
 // A training that is killed again and again, at any moment, ends as the one that never was.
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "recsys/data/synthetic.h"
-#include "tests/support/errors.h"
 #include "tests/support/scratch.h"
 
 using namespace fen;
 using test::bytes_of;
-using test::contains;
 using test::Scratch;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
