@@ -150,6 +150,18 @@ std::string Dataset::summary() const {
   return line;
 }
 
+std::uint64_t Dataset::fingerprint() const {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](auto value) {
+    for (std::size_t byte = 0; byte < sizeof(value); ++byte)
+      hash = (hash ^ (static_cast<std::uint64_t>(value) >> 8 * byte & 0xff)) * 0x100000001b3;
+  };
+  for (const std::int64_t user : user_ids_) add(user);
+  for (const std::int64_t offset : offsets_) add(offset);
+  for (const std::int32_t item : items_) add(item);
+  return hash;
+}
+
 std::int64_t Dataset::user_id(std::int32_t user) const {
   check(user >= 0 && user < num_users(), "[dataset] user ", user, " is not in 0 … ", num_users() - 1);
   return user_ids_[static_cast<std::size_t>(user)];

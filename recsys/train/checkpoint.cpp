@@ -56,8 +56,10 @@ void save_training(const std::filesystem::path& path, const SasRec& encoder, con
                    const optim::Optimizer& optimizer, const TrainingState& state) {
   nn::StateDict tensors = encoder.state_dict();
   for (const auto& [name, tensor] : optimizer.state_dict()) tensors[kOptimizerPrefix + name] = tensor;
-  const nlohmann::ordered_json json{
-      {"epoch", state.epoch}, {"best_epoch", state.best_epoch}, {"best_ndcg", state.best_ndcg}};
+  const nlohmann::ordered_json json{{"epoch", state.epoch},
+                                    {"best_epoch", state.best_epoch},
+                                    {"best_ndcg", state.best_ndcg},
+                                    {"data", state.data}};
   write_safetensors(path, tensors, {{kConfigKey, to_json(config).dump()}, {kStateKey, json.dump()}});
 }
 
@@ -72,7 +74,7 @@ TrainingState training_state(const SafetensorsFile& file, const std::filesystem:
       json.is_object() && json.contains("epoch") && json.contains("best_epoch") && json.contains("best_ndcg"),
       "[checkpoint] ", path.string(), ": metadata '", kStateKey, "' is ", found->second,
       ", expected epoch, best_epoch and best_ndcg");
-  return {json["epoch"], json["best_epoch"], json["best_ndcg"]};
+  return {json["epoch"], json["best_epoch"], json["best_ndcg"], json.value("data", std::uint64_t{0})};
 }
 
 }  // namespace

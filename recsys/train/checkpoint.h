@@ -1,6 +1,7 @@
 // A trained encoder in a file.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -19,7 +20,8 @@ void save_checkpoint(const std::filesystem::path& path, const SasRec& encoder, c
 struct TrainingState {
   int epoch = 0;  // the last finished one
   int best_epoch = 0;
-  double best_ndcg = -1;  // of validation, at 20
+  double best_ndcg = -1;   // of validation, at 20
+  std::uint64_t data = 0;  // Dataset::fingerprint(), or 0 where the file does not tell
 };
 
 /// A checkpoint that also holds the optimizer's state, as optimizer/<name>.

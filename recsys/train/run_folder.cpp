@@ -118,6 +118,17 @@ RunFolder RunFolder::resume(const fs::path& path) {
   return {path, config_from_json(json), std::move(lock), /*resumed=*/true};
 }
 
+std::vector<nlohmann::ordered_json> RunFolder::metrics() const {
+  std::vector<nlohmann::ordered_json> records;
+  std::ifstream in(path_ / kMetrics);
+  for (std::string line; std::getline(in, line);) {
+    records.push_back(nlohmann::ordered_json::parse(line, nullptr, /*allow_exceptions=*/false));
+    check(records.back().is_object(), "[run] ", (path_ / kMetrics).string(), ":", records.size(),
+          ": not a JSON object");
+  }
+  return records;
+}
+
 void RunFolder::append_metrics(const nlohmann::ordered_json& record) {
   const std::string line = record.dump() + '\n';
   check(std::fwrite(line.data(), 1, line.size(), metrics_.get()) == line.size() && sync(metrics_.get()),

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -36,6 +37,9 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path best_checkpoint() const { return path_ / "best.safetensors"; }
   std::filesystem::path last_checkpoint() const { return path_ / "last.safetensors"; }
+
+  /// The lines of metrics.jsonl so far.
+  std::vector<nlohmann::ordered_json> metrics() const;
 
   /// Appends a line to metrics.jsonl and syncs it. Throws Error where the disk refuses.
   void append_metrics(const nlohmann::ordered_json& record);

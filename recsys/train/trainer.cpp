@@ -38,9 +38,14 @@ class Trainer {
 
   TrainReport train() {
     const Stopwatch clock;
+    const double earlier = seconds_before();
     TrainingState state{.epoch = -1};
-    if (run_.is_resumed())
+    if (run_.is_resumed()) {
       state = load_training(run_.last_checkpoint(), learner_.encoder(), learner_.optimizer());
+      check(state.data == 0 || state.data == dataset_.fingerprint(), "[train] ", run_.path().string(),
+            " was trained on other data than ", dataset_.name(), " holds now; --resume needs the same data");
+    }
+    state.data = dataset_.fingerprint();
     while (state.epoch + 1 < config_.epochs && state.epoch - state.best_epoch < config_.patience) {
       const int epoch = ++state.epoch;
       EpochRecord record = train_epoch(epoch);
@@ -67,7 +72,7 @@ class Trainer {
     const Stopwatch test;
     report.test = evaluate(Split::test);
     report.test_seconds = test.seconds();
-    report.minutes = clock.seconds() / 60;
+    report.minutes = (earlier + clock.seconds()) / 60;
     write(report);
     return report;
   }
@@ -121,6 +126,15 @@ class Trainer {
   ProtocolMetrics evaluate(Split split) {
     const Encode encode = [this](const PackedSequences& sequences) { return learner_.encode(sequences); };
     return evaluate_both(dataset_, split, encode, learner_.encoder().item_table().value(), config_.max_len);
+  }
+
+  /// What the epochs took that stand in the run's metrics already.
+  double seconds_before() const {
+    double total = 0;
+    for (const auto& line : run_.metrics())
+      for (const char* part : {"cluster_seconds", "train_seconds", "validate_seconds"})
+        total += line.value(part, 0.0);
+    return total;
   }
 
   void write(const EpochRecord& record) {

@@ -34,7 +34,7 @@ void check_trainable(const Dataset& dataset, const Config& config);
 struct TrainReport {
   int epochs = 0;  // trained
   int best_epoch = 0;
-  double minutes = 0;  // in all, the test included
+  double minutes = 0;  // in all, the test and the epochs before a --resume included
   double test_seconds = 0;
   Metrics valid;         // of the best epoch
   ProtocolMetrics test;  // of the best epoch's checkpoint

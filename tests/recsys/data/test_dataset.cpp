@@ -56,6 +56,17 @@ TEST_CASE("dataset: layout is free, oddities are counted") {
   CHECK(from_text("1 2147483645 1 1\n").num_items() == Dataset::kLargestItem);
 }
 
+TEST_CASE("dataset: the fingerprint tells sequences, not layout") {
+  const auto print = [](const std::string& text) { return from_text(text).fingerprint(); };
+  const auto base = print("1 1 2 3 4\n2 2 3 4 1\n");
+  CHECK(print("\n1\t1 2 3  4\r\n5 1 1\r\n2 2 3 4 1") == base);  // a skipped user is no sequence
+  for (const char* other : {"1 1 2 3 4\n3 2 3 4 1\n", "1 1 2 3 4\n2 2 4 3 1\n", "2 2 3 4 1\n1 1 2 3 4\n",
+                            "1 1 2 3 4 2\n2 3 4 1\n", "1 1 2 3 4\n2 2 3 4 1 1\n", "1 1 2 3 4\n"}) {
+    CAPTURE(other);
+    CHECK(print(other) != base);
+  }
+}
+
 TEST_CASE("dataset: bad text is refused with file, line and what was expected") {
   const auto message = [](const std::string& text) { return error_of([&] { from_text(text); }); };
   const std::string good = "1 1 2 3\n\n";  // the faulty line is the third: blank lines are numbered too

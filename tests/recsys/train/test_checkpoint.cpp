@@ -104,7 +104,8 @@ TEST_CASE("checkpoint: training goes on only in a model of its sizes") {
   const fs::path path = scratch.path / "last.safetensors";
   SasRec encoder(small(), nn::RandomStream::initial(5));
   optim::Adam adam(encoder.named_parameters());
-  save_training(path, encoder, config_of(small()), adam, {.epoch = 8, .best_epoch = 5, .best_ndcg = 0.125});
+  save_training(path, encoder, config_of(small()), adam,
+                {.epoch = 8, .best_epoch = 5, .best_ndcg = 0.125, .data = UINT64_MAX});
   CHECK(finished_epochs(path) == 9);
 
   SasRec same(small(), nn::RandomStream::initial(6));
@@ -113,6 +114,7 @@ TEST_CASE("checkpoint: training goes on only in a model of its sizes") {
   CHECK(state.epoch == 8);
   CHECK(state.best_epoch == 5);
   CHECK(state.best_ndcg == 0.125);
+  CHECK(state.data == UINT64_MAX);
   CHECK(test::same_bits(same.item_table().value(), encoder.item_table().value()));
 
   SasRecOptions larger = small();

@@ -179,6 +179,9 @@ TEST_CASE("trainer: a run that was cut off and resumed is the run that was not")
       CHECK_FALSE(fs::exists(after / "report.json"));
       const TrainReport report = resume(after);
       CHECK(report.epochs == 4);
+      double seconds = 0;  // of all epochs, the resumed run's and the one's before
+      for (const auto& line : metrics_of(after)) seconds += line.at("train_seconds").get<double>();
+      CHECK(report.minutes * 60 >= seconds);
       check_same_run(whole, after);
 
       train_until_cut(within, config, [&] {
@@ -217,6 +220,24 @@ TEST_CASE("trainer: what cannot be resumed is refused") {
   cut.in_epoch = 0;
   train_until_cut(early, config, cut);
   contains(test::error_of([&] { RunFolder::resume(early); }), "was cut off before its first epoch ended");
+}
+
+TEST_CASE("trainer: a run goes on with the data it began with") {
+  const Scratch scratch("trainer-data");
+  const fs::path path = scratch.path / "run";
+  Cut cut;
+  cut.after_epoch = 0;
+  train_until_cut(path, tiny_config(), cut);
+  std::istringstream text(test::tiny_text() + "1000 1 2 3 4 5\n");  // no other items, so the sizes agree
+  const Dataset grown = Dataset::parse(text, "grown.txt");
+  REQUIRE(grown.num_items() == tiny().num_items());
+  Progress quiet;
+  {
+    RunFolder run = RunFolder::resume(path);
+    contains(test::error_of([&] { train(grown, run.config(), run, quiet); }),
+             "run was trained on other data than grown.txt holds now; --resume needs the same data");
+  }
+  CHECK(resume(path).epochs == 4);
 }
 
 TEST_CASE("trainer: stops after `patience` epochs without a new best") {

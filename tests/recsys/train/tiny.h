@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sstream>
+#include <string>
 
 #include "recsys/data/dataset.h"
 #include "recsys/data/synthetic.h"
@@ -9,10 +10,15 @@
 
 namespace fen::test {
 
+inline std::string tiny_text() {
+  std::ostringstream text;
+  recsys::write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
+  return text.str();
+}
+
 inline const recsys::Dataset& tiny() {
   static const recsys::Dataset dataset = [] {
-    std::stringstream text;
-    recsys::write_synthetic(text, {.users = 60, .items = 40, .intents = 4, .window = 3, .mean_length = 8});
+    std::istringstream text(tiny_text());
     return recsys::Dataset::parse(text, "tiny.txt");
   }();
   return dataset;
