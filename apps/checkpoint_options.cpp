@@ -17,10 +17,9 @@ CheckpointOptions::CheckpointOptions(CLI::App& command) {
   command.add_option("--data", data_, "events: `user item item ...`, one user a line, in time order")
       ->required()
       ->type_name("FILE");
-  command.add_option("--heads", heads_, "attention heads of a file that is not ours")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber)
-      ->type_name("");
+  command.add_option("--heads", heads_, "attention heads of a file that does not tell them; default: 2")
+      ->check(at_least_one())
+      ->type_name("H");
   add_device(command, device_);
   add_tf32(command, tf32_);
   add_threads(command);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <CLI/CLI.hpp>
@@ -36,7 +37,7 @@ class CheckpointOptions {
 
  private:
   std::string checkpoint_, data_;
-  int heads_ = 2;
+  std::optional<int> heads_;
   Device device_;
   bool tf32_ = false;
 };

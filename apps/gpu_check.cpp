@@ -186,7 +186,7 @@ void add_gpu_check(CLI::App& program) {
   command->add_flag("--no-times", options->no_times, "compare only");
   command->add_option("--batch-size", options->sizes.batch, "sequences of what is timed")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->type_name("B");
   command->add_option("--items", options->sizes.items, "catalogue of what is timed")
       ->capture_default_str()

@@ -1,6 +1,7 @@
 // Options that several subcommands share.
 #pragma once
 
+#include <climits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +49,9 @@ void add_json(CLI::App& command, bool& json);
 
 /// One line on stdout. A path that is no UTF-8 does not stop it.
 void print(const nlohmann::ordered_json& json);
+
+/// For an option that counts something; 0 and less are usage errors.
+inline CLI::Range at_least_one() { return {1, INT_MAX, "POSITIVE"}; }
 
 /// For an option whose value is one of these names; another is a usage error that lists them.
 CLI::Validator one_of(std::vector<std::string> names);

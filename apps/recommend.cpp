@@ -101,7 +101,7 @@ void add_recommend(CLI::App& program) {
       ->type_name("ID,…");
   command->add_option("--top", options->top, "items a user")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->type_name("K");
   command->add_flag("--seen", options->seen, "also items that the user has had");
   command->add_flag("--scores", options->scores, "print item:score");

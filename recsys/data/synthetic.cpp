@@ -21,7 +21,7 @@ void check_options(const SyntheticOptions& o) {
   check(o.users >= 1, "[synthetic] users is ", o.users, "; it must be at least 1");
   check(o.intents >= 1, "[synthetic] intents is ", o.intents, "; it must be at least 1");
   check(o.items / o.intents >= kFewestRingItems, "[synthetic] ", o.items, " items in ", o.intents,
-        " intents; an intent needs ", kFewestRingItems, " items at least");
+        " intents; an intent needs ", kFewestRingItems, " items at least: take more items or fewer intents");
   check(o.window >= 1, "[synthetic] window is ", o.window, "; it must be at least 1 item");
   check(o.shortest_length >= 3, "[synthetic] shortest_length is ", o.shortest_length,
         "; leave-one-out needs 3 events");

@@ -91,7 +91,7 @@ int finished_epochs(const std::filesystem::path& path) {
   return training_state(read_safetensors(path), path).epoch + 1;
 }
 
-Checkpoint load_checkpoint(const std::filesystem::path& path, int heads) {
+Checkpoint load_checkpoint(const std::filesystem::path& path, std::optional<int> heads) {
   const SafetensorsFile file = read_safetensors(path);
   SasRecOptions options = sizes(file, path);
   Checkpoint checkpoint;
@@ -101,7 +101,9 @@ Checkpoint load_checkpoint(const std::filesystem::path& path, int heads) {
     checkpoint.config = config_from_json(json, path.string());
     options.dropout = checkpoint.config->dropout;
   }
-  options.heads = checkpoint.config ? checkpoint.config->heads : heads;
+  options.heads = checkpoint.config ? checkpoint.config->heads : heads.value_or(options.heads);
+  check(!heads || *heads == options.heads, "[checkpoint] ", path.string(), " was trained with ",
+        options.heads, " heads, not ", heads.value_or(0), "; leave --heads out");
   check(options.heads > 0 && options.width % options.heads == 0, "[checkpoint] ", path.string(), ": width ",
         options.width, " does not divide into ", options.heads, " heads; say the model's own with --heads");
   checkpoint.encoder = std::make_unique<SasRec>(options, nn::RandomStream::initial(0));

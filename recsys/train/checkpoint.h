@@ -40,9 +40,10 @@ struct Checkpoint {
 };
 
 /// Reads one of ours, or any safetensors file with the release's state-dict names: sizes come from the
-/// tensors' shapes, and the number of heads, which no shape tells, from our metadata or else from `heads`.
-/// Throws Error naming the file for a file that is neither.
-Checkpoint load_checkpoint(const std::filesystem::path& path, int heads = 2);
+/// tensors' shapes, and the number of heads, which no shape tells, from our metadata, or else from `heads`,
+/// or else it is the release's 2. Throws Error naming the file for a file that is neither, and for `heads`
+/// that the metadata contradicts.
+Checkpoint load_checkpoint(const std::filesystem::path& path, std::optional<int> heads = std::nullopt);
 
 /// Throws Error naming both sizes unless the encoder's items are the dataset's.
 void check_fits(const SasRec& encoder, const std::filesystem::path& checkpoint, std::int32_t num_items,

@@ -60,6 +60,9 @@ TEST_CASE("checkpoint: comes back as it was, heads and all") {
     CHECK(loaded.encoder->options().layers == 2);
     CHECK(loaded.encoder->options().max_len == 5);
     CHECK_FALSE(loaded.encoder->is_training());
+    CHECK(load_checkpoint(scratch.path / "a.safetensors", heads).encoder->options().heads == heads);
+    contains(test::error_of([&] { load_checkpoint(scratch.path / "a.safetensors", heads + 1); }),
+             fen::str("was trained with ", heads, " heads, not ", heads + 1, "; leave --heads out"));
     encoder.eval();
     const std::vector<std::vector<std::int32_t>> rows{{1, 2, 3}, {7, 6, 5, 4, 3, 2, 1}, {4}};
     CHECK(test::same_bits(encoded(*loaded.encoder, rows), encoded(encoder, rows)));
