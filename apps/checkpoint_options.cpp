@@ -18,7 +18,7 @@ CheckpointOptions::CheckpointOptions(CLI::App& command) {
       ->required()
       ->type_name("FILE");
   command.add_option("--heads", heads_, "attention heads of a file that does not tell them; default: 2")
-      ->check(at_least_one())
+      ->transform(at_least_one())
       ->type_name("H");
   add_device(command, device_);
   add_tf32(command, tf32_);

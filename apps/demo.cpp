@@ -1,5 +1,6 @@
 // fenrec demo: the whole way on data it makes itself, FENRec beside SASRec and popularity.
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -29,28 +30,47 @@ struct Options {
   bool force = false, json = false;
 };
 
-recsys::TrainReport train(const recsys::Dataset& dataset, recsys::Method method, const Options& options) {
+recsys::RunFolder make_folder(recsys::Method method, const Options& options) {
   recsys::Config config = recsys::preset("synthetic");
   config.method = method;
-  auto folder = recsys::RunFolder::create(fs::path(options.out) / name(method), config, options.force);
+  return recsys::RunFolder::create(fs::path(options.out) / name(method), config, options.force);
+}
+
+recsys::TrainReport train(const recsys::Dataset& dataset, recsys::RunFolder& folder, const Options& options) {
   std::ostream& lines = options.json ? std::cerr : std::cout;
-  lines << "\n" << name(method) << ", " << folder.path().string() << '\n';
+  lines << "\n" << name(folder.config().method) << ", " << folder.path().string() << '\n';
   const auto progress = make_progress(lines, target_of(options.json ? STDERR_FILENO : STDOUT_FILENO));
-  return recsys::train(dataset, config, folder, *progress);
+  return recsys::train(dataset, folder.config(), folder, *progress);
+}
+
+/// Writes the data, where no other file of that name stands in the way.
+fs::path write_data(const Options& options) {
+  const fs::path file = fs::path(options.out) / "synthetic.txt";
+  std::ostringstream text, there;
+  recsys::write_synthetic(text, {});
+  std::error_code error;
+  fs::create_directories(options.out, error);
+  there << std::ifstream(file).rdbuf();
+  check(options.force || !fs::exists(file) || there.view() == text.view(), "[demo] ", file.string(),
+        " holds other data; choose another --out, or replace it with --force");
+  write_whole("demo", file, text.str());
+  return file;
 }
 
 void run(const Options& options) {
-  const fs::path file = fs::path(options.out) / "synthetic.txt";
-  std::error_code error;
-  fs::create_directories(options.out, error);
-  std::ostringstream text;
-  recsys::write_synthetic(text, {});
-  write_whole("demo", file, text.str());
+  check(!options.out.empty(), "[demo] the folder's name is empty; name one with --out");
+  // All that can be refused comes before the first epoch.
+  const fs::path file = write_data(options);
+  if (!options.force)
+    for (const auto method : {recsys::Method::fenrec, recsys::Method::sasrec})
+      recsys::RunFolder::check_vacant(fs::path(options.out) / name(method));
+  recsys::RunFolder fenrec_folder = make_folder(recsys::Method::fenrec, options);
+  recsys::RunFolder sasrec_folder = make_folder(recsys::Method::sasrec, options);
   const auto dataset = recsys::Dataset::read(file);
   spdlog::info("{} (users whose intents drift, over a long-tailed catalogue)", dataset.summary());
 
-  const auto fenrec = train(dataset, recsys::Method::fenrec, options);
-  const auto sasrec = train(dataset, recsys::Method::sasrec, options);
+  const auto fenrec = train(dataset, fenrec_folder, options);
+  const auto sasrec = train(dataset, sasrec_folder, options);
   const auto popularity = recsys::evaluate_popularity(dataset, recsys::Split::test);
   if (options.json) {
     print({{"data", file.string()},

@@ -6,6 +6,7 @@
 #include <new>
 
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -89,9 +90,17 @@ void bound_spinning(char** argv) {
   execv("/proc/self/exe", argv);  // where that fails, the program goes on as it is
 }
 
+/// A standard stream that was closed (`>&-`) would give its number to the next file, and what is printed
+/// would go into a run. Opened for reading, it still refuses what is written.
+void occupy_standard_streams() {
+  for (int descriptor = STDIN_FILENO; descriptor <= STDERR_FILENO; ++descriptor)
+    if (fcntl(descriptor, F_GETFD) < 0 && open("/dev/null", O_RDONLY) < 0) std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_standard_streams();
   bound_spinning(argv);
   try {
     set_up_log();

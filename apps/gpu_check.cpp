@@ -186,11 +186,11 @@ void add_gpu_check(CLI::App& program) {
   command->add_flag("--no-times", options->no_times, "compare only");
   command->add_option("--batch-size", options->sizes.batch, "sequences of what is timed")
       ->capture_default_str()
-      ->check(at_least_one())
+      ->transform(at_least_one())
       ->type_name("B");
   command->add_option("--items", options->sizes.items, "catalogue of what is timed")
       ->capture_default_str()
-      ->check(CLI::Range(40, 1'000'000'000))
+      ->transform(whole_number(40, 1'000'000'000, ""))
       ->type_name("N");
   command->add_option("--seconds", options->seconds, "time each kernel at least so long")
       ->capture_default_str()

@@ -1,6 +1,7 @@
 #include "apps/options.h"
 
 #include <algorithm>
+#include <charconv>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
@@ -44,6 +45,7 @@ ConfigOptions::ConfigOptions(CLI::App& command) {
       ->group("Configuration: preset < file < command line")
       ->type_name("NAME");
   command.add_option("--config", file_, "TOML file; its keys are the options below, with underscores")
+      ->check([](const std::string& file) { return file.empty() ? "the file's name is empty" : ""; })
       ->group("Configuration: preset < file < command line")
       ->type_name("FILE");
   for (const recsys::Field& field : recsys::fields()) {
@@ -70,8 +72,20 @@ void add_threads(CLI::App& command) {
   command
       .add_option_function<int>(
           "--threads", [](int threads) { omp_set_num_threads(threads); }, "CPU threads; default: all cores")
-      ->check(CLI::Range(1, kMostThreads))
+      ->transform(whole_number(1, kMostThreads, ""))
       ->type_name("T");
+}
+
+CLI::Validator whole_number(std::int64_t least, std::int64_t most, const std::string& label) {
+  return {[least, most](std::string& text) {
+            std::int64_t value = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+            if (error != std::errc() || end != text.data() + text.size() || value < least || value > most)
+              return str("'", text, "' is not a whole number from ", least, " to ", most);
+            text = str(value);
+            return std::string();
+          },
+          label};
 }
 
 void add_device(CLI::App& command, Device& device) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <climits>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -50,8 +51,11 @@ void add_json(CLI::App& command, bool& json);
 /// One line on stdout. A path that is no UTF-8 does not stop it.
 void print(const nlohmann::ordered_json& json);
 
-/// For an option that counts something; 0 and less are usage errors.
-inline CLI::Range at_least_one() { return {1, INT_MAX, "POSITIVE"}; }
+/// The transform of an option that is a whole number in [least, most], in decimals as in the data: CLI11
+/// alone takes 010 for 8 and cuts what is too large. `label` stands for it in the help.
+CLI::Validator whole_number(std::int64_t least, std::int64_t most, const std::string& label);
+/// The same for an option that counts something.
+inline CLI::Validator at_least_one() { return whole_number(1, INT_MAX, "POSITIVE"); }
 
 /// For an option whose value is one of these names; another is a usage error that lists them.
 CLI::Validator one_of(std::vector<std::string> names);

@@ -98,10 +98,11 @@ void add_recommend(CLI::App& program) {
   auto options = std::make_shared<Options>(*command);
   command->add_option("--user", options->users, "users, as the data names them; default: all")
       ->delimiter(',')
+      ->transform(whole_number(INT64_MIN, INT64_MAX, ""))
       ->type_name("ID,…");
   command->add_option("--top", options->top, "items a user")
       ->capture_default_str()
-      ->check(at_least_one())
+      ->transform(at_least_one())
       ->type_name("K");
   command->add_flag("--seen", options->seen, "also items that the user has had");
   command->add_flag("--scores", options->scores, "print item:score");

@@ -6,6 +6,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 #include <nlohmann/json.hpp>
 
@@ -56,7 +57,10 @@ void add_synthetic(CLI::App& program) {
       ->required()
       ->type_name("FILE");
   const auto option = [command](const char* name, auto& value, const char* help) {
-    command->add_option(name, value, help)->capture_default_str()->type_name("");
+    auto* added = command->add_option(name, value, help)->capture_default_str()->type_name("");
+    using Value = std::remove_reference_t<decltype(value)>;
+    if constexpr (std::is_integral_v<Value>)
+      added->transform(whole_number(0, std::is_same_v<Value, std::uint64_t> ? INT64_MAX : INT_MAX, ""));
   };
   option("--users", data.users, "users");
   option("--items", data.items, "catalogue size");

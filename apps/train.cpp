@@ -13,6 +13,7 @@
 #include "apps/progress.h"
 #include "autograd/composing.h"
 #include "recsys/data/dataset.h"
+#include "recsys/train/learner.h"
 #include "recsys/train/run_folder.h"
 #include "recsys/train/trainer.h"
 #include "tensor/kernels.h"
@@ -43,6 +44,7 @@ recsys::RunFolder open_folder(const Options& options, const recsys::Dataset& dat
   if (options.resume) return recsys::RunFolder::resume(options.out);
   const recsys::Config config = options.config.resolve();
   recsys::check_trainable(dataset, config);
+  recsys::Learner(dataset.num_items(), config, options.device);  // throws where it does not fit into memory
   return recsys::RunFolder::create(options.out, config, options.force);
 }
 

@@ -21,12 +21,13 @@ constexpr const char* kSuffix = ".tmp-";
 
 PendingFile::PendingFile(std::string_view op, const std::string& path) : op_(op), path_(path) {
   std::error_code error;
+  if (fs::is_symlink(path, error)) path_ = fs::weakly_canonical(path, error);  // what it names, not the link
   const auto type = fs::status(path, error).type();
   check(type != fs::file_type::directory, "[", op_, "] ", path, " is a directory, expected a file");
   check(type == fs::file_type::regular || type == fs::file_type::not_found || type == fs::file_type::none,
         "[", op_, "] ", path, " is a device, a pipe or a socket, expected a file");
   static std::atomic<unsigned> count = 0;
-  temporary_ = str(path, kSuffix, ::getpid(), "-", count++);
+  temporary_ = str(path_, kSuffix, ::getpid(), "-", count++);
   descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) refuse("cannot create");
 }

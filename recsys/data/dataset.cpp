@@ -13,7 +13,7 @@
 namespace fen::recsys {
 namespace {
 
-constexpr std::string_view kBlanks = " \t\r\v\f";
+constexpr std::string_view kBlanks = " \t\v\f";
 constexpr std::string_view kFormat = "expected `user item item …`, whole numbers, one user a line";
 
 /// Cuts the next word off the front of `line`; empty at its end.
@@ -96,6 +96,7 @@ Dataset Dataset::from_text(std::string_view text, const std::string& source, std
     const auto end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);  // CRLF; a CR elsewhere would hide the end of a line
 
     const auto user_word = next_word(line);
     if (user_word.empty()) {

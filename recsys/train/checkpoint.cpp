@@ -87,8 +87,8 @@ TrainingState load_training(const std::filesystem::path& path, SasRec& encoder, 
   return state;
 }
 
-int finished_epochs(const std::filesystem::path& path) {
-  return training_state(read_safetensors(path), path).epoch + 1;
+TrainingState training_state(const std::filesystem::path& path) {
+  return training_state(read_safetensors(path), path);
 }
 
 Checkpoint load_checkpoint(const std::filesystem::path& path, std::optional<int> heads) {

@@ -31,8 +31,8 @@ void save_training(const std::filesystem::path& path, const SasRec& encoder, con
 /// state.
 TrainingState load_training(const std::filesystem::path& path, SasRec& encoder, optim::Optimizer& optimizer);
 
-/// How many epochs the run behind such a checkpoint has finished.
-int finished_epochs(const std::filesystem::path& path);
+/// The state alone.
+TrainingState training_state(const std::filesystem::path& path);
 
 struct Checkpoint {
   std::unique_ptr<SasRec> encoder;

@@ -30,11 +30,18 @@ std::string unknown_key(std::string_view key) {
   return unknown_name("key", key, names);
 }
 
+/// Many times what all options take: toml++ goes as deep as a file nests, and a stack ends.
+constexpr std::uintmax_t kMostBytes = 1 << 14;
+
 std::string read_text(const std::filesystem::path& path) {
   check(!std::filesystem::is_directory(path), "[config] ", path.string(),
         " is a directory; expected a TOML file");
   std::ifstream in(path, std::ios::binary);
   check(in.good(), "[config] cannot open ", path.string(), ": ", std::strerror(errno));
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  check(error || bytes <= kMostBytes, "[config] ", path.string(), " has ", bytes, " bytes; expected at most ",
+        kMostBytes, " of TOML");
   std::ostringstream text;
   text << in.rdbuf();
   check(!in.bad(), "[config] cannot read ", path.string(), ": ", std::strerror(errno));

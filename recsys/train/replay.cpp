@@ -49,7 +49,19 @@ class Golden {
   double number(const std::string& key, double otherwise) const {
     return file_.metadata.contains(key) ? number(key) : otherwise;
   }
-  int count(const std::string& key) const { return static_cast<int>(number(key)); }
+  int count(const std::string& key) const {
+    constexpr double kMost = 1e6;
+    const double value = number(key);
+    check(value >= 1 && value <= kMost && value == std::floor(value), "[replay] ", path_.string(),
+          ": metadata '", key, "' is ", value, ", expected a whole number from 1 to ", kMost);
+    return static_cast<int>(value);
+  }
+  Objective objective() const {
+    const std::string chosen = text("objective", "release");
+    check(chosen == "release" || chosen == "paper", "[replay] ", path_.string(),
+          ": metadata 'objective' is '", chosen, "', expected release or paper");
+    return chosen == "paper" ? Objective::paper : Objective::release;
+  }
   [[noreturn]] void refuse(const std::string& name) const {
     fail("[replay] ", path_.string(), ": do not know how to recompute tensor '", name, "'");
   }
@@ -114,8 +126,7 @@ class Case {
       if (name.starts_with(kParameterPrefix)) state[name.substr(6)] = tensor;
     }
     encoder_.load_state_dict(state, "golden file");
-    options_.objective =
-        golden.text("objective", "release") == "paper" ? Objective::paper : Objective::release;
+    options_.objective = golden.objective();
     const bool paper = options_.objective == Objective::paper;
     options_.alpha = paper ? golden.number("alpha") : 0;
     options_.lambda_0 = paper ? 0 : golden.number("lambda_0");
@@ -255,6 +266,8 @@ ReplayReport replay(const std::filesystem::path& path, Device device) {
       row.worst_tensor = name;
     }
   }
+  check(!rows.empty(), "[replay] ", path.string(),
+        ": holds inputs and parameters, and nothing to compare with");
   ReplayReport report;
   for (const auto& [group, row] : rows) {
     if (is_worse(row.worst, report.worst)) report.worst = row.worst;

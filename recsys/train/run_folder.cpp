@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "recsys/train/checkpoint.h"
@@ -57,11 +58,18 @@ void keep_finished_epochs(const fs::path& path, int epochs) {
 }
 
 /// Down to the disk; false, with errno, where that fails. What cannot be synced (a pipe) is no error.
-bool sync(std::FILE* file) {
-  return std::fflush(file) == 0 && (::fsync(fileno(file)) == 0 || errno == EINVAL);
+bool append(std::FILE* file, const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 &&
+         (::fsync(fileno(file)) == 0 || errno == EINVAL);
 }
 
-std::string pretty(const nlohmann::ordered_json& json) { return json.dump(2) + "\n"; }
+constexpr int kOneLine = -1, kIndent = 2;
+
+/// A name that is no UTF-8 does not stop it.
+std::string text_of(const nlohmann::ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+std::string pretty(const nlohmann::ordered_json& json) { return text_of(json, kIndent) + '\n'; }
 
 }  // namespace
 
@@ -86,6 +94,12 @@ RunFolder::File RunFolder::locked_config(const fs::path& path, const char* mode)
   return file;  // a file system without locks is no error
 }
 
+void RunFolder::check_vacant(const fs::path& path) {
+  for (const char* file : kFiles)
+    check(!fs::exists(path / file), "[run] ", path.string(), " already holds a run (", file,
+          "); choose another --out, go on with --resume, or replace it with --force");
+}
+
 RunFolder RunFolder::create(const fs::path& path, const Config& config, bool force) {
   check(!path.empty(), "[run] the folder's name is empty; name one with --out");
   make_folder(path);
@@ -94,13 +108,14 @@ RunFolder RunFolder::create(const fs::path& path, const Config& config, bool for
     remove_run(path);
     remove_leftovers(path);
   }
-  for (const char* file : kFiles)
-    check(!fs::exists(path / file), "[run] ", path.string(), " already holds a run (", file,
-          "); choose another --out, go on with --resume, or replace it with --force");
+  check_vacant(path);
   File lock = locked_config(path, "wxe");
   const std::string text = pretty(to_json(config));
-  check(std::fwrite(text.data(), 1, text.size(), lock.get()) == text.size() && sync(lock.get()),
-        "[run] cannot write ", (path / kConfig).string(), ": ", std::strerror(errno));
+  if (!append(lock.get(), text)) {
+    const int cause = errno;
+    fs::remove(path / kConfig);  // or the next try would find a run
+    fail("[run] cannot write ", (path / kConfig).string(), ": ", std::strerror(cause));
+  }
   return {path, config, std::move(lock), /*resumed=*/false};
 }
 
@@ -114,8 +129,17 @@ RunFolder RunFolder::resume(const fs::path& path) {
   const auto json = nlohmann::ordered_json::parse(lock.get(), nullptr, /*allow_exceptions=*/false);
   check(!json.is_discarded(), "[run] ", (path / kConfig).string(), " is not JSON");
   remove_leftovers(path);
-  keep_finished_epochs(path / kMetrics, finished_epochs(last));
-  return {path, config_from_json(json), std::move(lock), /*resumed=*/true};
+  keep_finished_epochs(path / kMetrics, training_state(last).epoch + 1);
+  return {path, config_from_json(json, (path / kConfig).string()), std::move(lock), /*resumed=*/true};
+}
+
+void RunFolder::check_in_place() const {
+  struct stat locked {
+  }, there{};
+  const bool found =
+      ::fstat(fileno(lock_.get()), &locked) == 0 && ::stat((path_ / kConfig).c_str(), &there) == 0;
+  check(found && locked.st_ino == there.st_ino && locked.st_dev == there.st_dev, "[run] ", path_.string(),
+        " is no longer the folder that this run began in; it was moved or removed");
 }
 
 std::vector<nlohmann::ordered_json> RunFolder::metrics() const {
@@ -130,12 +154,12 @@ std::vector<nlohmann::ordered_json> RunFolder::metrics() const {
 }
 
 void RunFolder::append_metrics(const nlohmann::ordered_json& record) {
-  const std::string line = record.dump() + '\n';
-  check(std::fwrite(line.data(), 1, line.size(), metrics_.get()) == line.size() && sync(metrics_.get()),
-        "[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
+  if (!append(metrics_.get(), text_of(record, kOneLine) + '\n'))
+    fail("[run] cannot write ", (path_ / kMetrics).string(), ": ", std::strerror(errno));
 }
 
 void RunFolder::write_report(const nlohmann::ordered_json& report) const {
+  check_in_place();
   write_whole("run", path_ / kReport, pretty(report));
 }
 

@@ -27,6 +27,9 @@ class RunFolder {
   /// the way out, also while another program has the folder.
   static RunFolder create(const std::filesystem::path& path, const Config& config, bool force = false);
 
+  /// Throws Error where create() without `force` would, because the folder holds a run.
+  static void check_vacant(const std::filesystem::path& path);
+
   /// Opens a cut-off run to go on with it: its lines of metrics after the last checkpoint's epoch are
   /// dropped. Throws Error for a folder without a run, one that is finished, one cut off before its first
   /// epoch's end, or one that another program has.
@@ -37,6 +40,10 @@ class RunFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path best_checkpoint() const { return path_ / "best.safetensors"; }
   std::filesystem::path last_checkpoint() const { return path_ / "last.safetensors"; }
+
+  /// Throws Error if the folder was moved away since, or another run stands at its path: what is written next
+  /// would go into that.
+  void check_in_place() const;
 
   /// The lines of metrics.jsonl so far.
   std::vector<nlohmann::ordered_json> metrics() const;

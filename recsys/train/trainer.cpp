@@ -40,11 +40,8 @@ class Trainer {
     const Stopwatch clock;
     const double earlier = seconds_before();
     TrainingState state{.epoch = -1};
-    if (run_.is_resumed()) {
+    if (run_.is_resumed())
       state = load_training(run_.last_checkpoint(), learner_.encoder(), learner_.optimizer());
-      check(state.data == 0 || state.data == dataset_.fingerprint(), "[train] ", run_.path().string(),
-            " was trained on other data than ", dataset_.name(), " holds now; --resume needs the same data");
-    }
     state.data = dataset_.fingerprint();
     while (state.epoch + 1 < config_.epochs && state.epoch - state.best_epoch < config_.patience) {
       const int epoch = ++state.epoch;
@@ -53,6 +50,7 @@ class Trainer {
       record.valid = evaluate(Split::valid).of(config_.protocol);
       record.validate_seconds = validation.seconds();
       record.best = record.valid.ndcg[2] > state.best_ndcg;
+      run_.check_in_place();
       if (record.best) {
         state.best_ndcg = record.valid.ndcg[2];
         state.best_epoch = epoch;
@@ -171,6 +169,16 @@ class Trainer {
 
 }  // namespace
 
+namespace {
+
+void check_same_data(const Dataset& dataset, const RunFolder& run) {
+  const std::uint64_t data = training_state(run.last_checkpoint()).data;
+  check(data == 0 || data == dataset.fingerprint(), "[train] ", run.path().string(),
+        " was trained on other data than ", dataset.name(), " holds now; --resume needs the same data");
+}
+
+}  // namespace
+
 void check_trainable(const Dataset& dataset, const Config& config) {
   const auto samples = static_cast<int>(training_samples(dataset).size());
   check(!needs_clusters(config) || samples >= config.clusters, "[train] ", dataset.name(), " gives ", samples,
@@ -182,6 +190,7 @@ void Progress::epoch(const EpochRecord&) {}
 
 TrainReport train(const Dataset& dataset, const Config& config, RunFolder& run, Progress& progress,
                   Device device) {
+  if (run.is_resumed()) check_same_data(dataset, run);
   check_trainable(dataset, config);
   return Trainer(dataset, config, run, progress, device).train();
 }

@@ -42,11 +42,15 @@ class Scratch {
 
   /// `arguments` as a shell takes them.
   Outcome fenrec(const std::string& arguments) const {
-    const std::string command =
-        "cd '" + path_.string() + "' && '" FEN_PROGRAM "' " + arguments + " >out.txt 2>error.txt </dev/null";
-    const int status = std::system(command.c_str());
+    const int status = status_of(arguments + " >out.txt 2>error.txt </dev/null");
+    return {status, text_of(path_ / "out.txt"), text_of(path_ / "error.txt")};
+  }
+
+  /// The same with the redirections that `arguments` say.
+  int status_of(const std::string& arguments) const {
+    const int status = std::system(("cd '" + path_.string() + "' && '" FEN_PROGRAM "' " + arguments).c_str());
     REQUIRE(WIFEXITED(status));
-    return {WEXITSTATUS(status), text_of(path_ / "out.txt"), text_of(path_ / "error.txt")};
+    return WEXITSTATUS(status);
   }
 
   /// Checks the status and that stderr is one complaint of ours with `part` in it.
@@ -159,6 +163,60 @@ TEST_CASE("cli: a result that cannot be written is a failure") {
   CHECK(WEXITSTATUS(status) == 1);
 }
 
+TEST_CASE("cli: what is printed never reaches a run's files, be the standard streams closed") {
+  const Scratch scratch;
+  scratch.write("data.txt", kSmallData);
+  const std::string train = "train --data data.txt" + std::string(kSmallModel) + "--out ";
+  REQUIRE(scratch.fenrec(train + "open").status == 0);
+  CHECK(scratch.status_of(train + "closed --json <&- >&- 2>&-") == 1);  // the result had nowhere to go
+  CHECK(scratch.status_of(train + "deaf >out.txt 2>&-") == 0);
+  for (const char* run : {"closed", "deaf"}) {
+    CAPTURE(run);
+    CHECK(text_of(scratch / run / "config.json") == text_of(scratch / "open/config.json"));
+    const auto lines = text_of(scratch / run / "metrics.jsonl");
+    CHECK(std::ranges::count(lines, '\n') == 2);
+    CHECK(lines.starts_with("{\"epoch\":0,"));
+    CHECK(text_of(scratch / run / "best.safetensors") == text_of(scratch / "open/best.safetensors"));
+  }
+}
+
+TEST_CASE("cli: numbers are decimals, whatever they begin with") {
+  const Scratch scratch;
+  CHECK(nlohmann::json::parse(
+            scratch.fenrec("synthetic --out a.txt --items 100 --users 010 --json").out)["users"] == 10);
+  for (const char* wrong : {"''", "0x8", "1e2", "-1", "99999999999999999999"}) {
+    CAPTURE(wrong);
+    scratch.refuses("synthetic --out b.txt --seed " + std::string(wrong), 2,
+                    "is not a whole number from 0 to");
+    scratch.refuses("info --threads " + std::string(wrong), 2, "is not a whole number from 1 to 1024");
+  }
+  scratch.refuses("recommend --checkpoint c --data a.txt --user ''", 2, "'' is not a whole number");
+  scratch.refuses("recommend --checkpoint c --data a.txt --user 1,0x2", 2, "'0x2' is not a whole number");
+  scratch.refuses("train --data a.txt --out run --config ''", 2, "the file's name is empty");
+}
+
+TEST_CASE("cli: a data file's name need not be UTF-8") {
+  const Scratch scratch;
+  scratch.write("bad\xff.txt", kSmallData);
+  const auto trained = scratch.fenrec("train --data 'bad\xff.txt' --out run" + std::string(kSmallModel));
+  INFO(trained.error);
+  CHECK(trained.status == 0);
+  CHECK(nlohmann::json::parse(text_of(scratch / "run/report.json"))["dataset"] == "bad\xef\xbf\xbd");
+}
+
+TEST_CASE("cli: the demo looks before it starts") {
+  const Scratch scratch;
+  scratch.refuses("demo --out ''", 1, "the folder's name is empty");
+  fs::create_directories(scratch / "d/sasrec");
+  scratch.write("d/sasrec/config.json", "an old run");
+  scratch.refuses("demo --out d", 1, "already holds a run (config.json)");
+  CHECK_FALSE(fs::exists(scratch / "d/fenrec"));
+  fs::create_directories(scratch / "e");
+  scratch.write("e/synthetic.txt", kSmallData);
+  scratch.refuses("demo --out e", 1, "e/synthetic.txt holds other data");
+  CHECK(text_of(scratch / "e/synthetic.txt") == kSmallData);
+}
+
 TEST_CASE("cli: synthetic data") {
   const Scratch scratch;
   const auto first = scratch.fenrec("synthetic --out new/a.txt --users 50 --items 100 --json");
@@ -183,6 +241,8 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.write("twice.txt", "1 2 3 4 5\n1 3 4 5 6\n");
   scratch.write("short.txt", "1 2 3 4\n2 3 4 5\n");
   scratch.write("good.txt", kSmallData);
+  scratch.write("mac.txt", "1 2 3 4 5\r2 3 4 5 6\r");
+  scratch.write("deep.toml", std::string(20000, 'a'));
   scratch.write("typo.toml", "epochs = 2\nbatchsize = 4\n");
   fs::create_directories(scratch / "run");
   scratch.write("run/config.json", "an old run");
@@ -192,6 +252,9 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data empty.txt" + out, 1, "empty.txt");
   scratch.refuses("train --data letters.txt" + out, 1, "letters.txt:2: item 'x' is not a whole number");
   scratch.refuses("train --data zero.txt" + out, 1, "zero.txt:1: item 0 is below 1");
+  scratch.refuses("train --data mac.txt" + out, 1, "mac.txt:1: item '5?2' is not a whole number");
+  scratch.refuses("train --data good.txt --config deep.toml" + out, 1,
+                  "deep.toml has 20000 bytes; expected at most 16384 of TOML");
   scratch.refuses("train --data twice.txt" + out, 1, "twice.txt:2:");
   scratch.refuses("train --data short.txt" + out, 1, "short");
   scratch.refuses("train --data good.txt --config none.toml" + out, 1, "cannot open none.toml");
@@ -201,6 +264,7 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data good.txt" + out, 1, "8 training samples, too few for 256 clusters");
   scratch.refuses("train --data good.txt --device cuda" + out, 1, "no CUDA backend");
   scratch.refuses("train --data good.txt --clusters 4 --tf32" + out, 1, "the CPU multiplies in plain f32");
+  scratch.refuses("train --data good.txt --clusters 4 --layers 2000000000" + out, 1, "");
   scratch.refuses("train --data good.txt --device tpu" + out, 2, "'tpu' is no device");
   scratch.refuses("train --data good.txt --out run --resume --epochs 3", 2, "--resume");
   scratch.refuses("train --data good.txt --out nowhere --resume", 1, "holds no run to resume");

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,8 +38,9 @@ Ended run(std::vector<std::string> arguments, Clock::duration alive, const fs::p
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    if (std::freopen(log.c_str(), "w", stderr) && std::freopen("/dev/null", "w", stdout))
-      ::execv(argv[0], argv.data());
+    const int null = ::open("/dev/null", O_WRONLY),
+              errors = ::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (::dup2(null, STDOUT_FILENO) >= 0 && ::dup2(errors, STDERR_FILENO) >= 0) ::execv(argv[0], argv.data());
     ::_exit(127);
   }
   const auto deadline = Clock::now() + alive;

@@ -39,6 +39,16 @@ TEST_CASE("pending file: takes its name when it is finished, not before") {
   CHECK(files_in(scratch.path) == 1);
 }
 
+TEST_CASE("pending file: writes what a link names, and the link stays") {
+  const Scratch scratch("pending-link");
+  const fs::path link = scratch.path / "link", target = scratch.path / "target";
+  std::ofstream(target) << "old";
+  fs::create_symlink("target", link);
+  write_whole("test", link, "new");
+  CHECK(fs::is_symlink(link));
+  CHECK(bytes_of(target) == "new");
+}
+
 TEST_CASE("pending file: two at once do not meet") {
   const Scratch scratch("pending-two");
   const fs::path path = scratch.path / "file";

@@ -109,7 +109,7 @@ TEST_CASE("checkpoint: training goes on only in a model of its sizes") {
   optim::Adam adam(encoder.named_parameters());
   save_training(path, encoder, config_of(small()), adam,
                 {.epoch = 8, .best_epoch = 5, .best_ndcg = 0.125, .data = UINT64_MAX});
-  CHECK(finished_epochs(path) == 9);
+  CHECK(training_state(path).epoch == 8);
 
   SasRec same(small(), nn::RandomStream::initial(6));
   optim::Adam other(same.named_parameters());
@@ -166,7 +166,7 @@ TEST_CASE("checkpoint: files that are none") {
   SasRec same(small(), nn::RandomStream::initial(6));
   optim::Adam adam(same.named_parameters());
   contains(test::error_of([&] { load_training(path, same, adam); }), "holds no training state to go on from");
-  contains(test::error_of([&] { finished_epochs(path); }), path.string() + " holds no training state");
+  contains(test::error_of([&] { training_state(path); }), path.string() + " holds no training state");
   contains(test::error_of([&] { load_checkpoint(scratch.path / "absent.safetensors"); }),
            "absent.safetensors");
 }

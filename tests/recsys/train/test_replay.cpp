@@ -129,3 +129,25 @@ TEST_CASE("replay: the table names every group") {
        {"encoder/hidden", "warmup/cl/loss", "enduring/joint/grad", "adam/losses", "worst"})
     contains(table, group);
 }
+
+TEST_CASE("replay: a file that compares nothing, or says what cannot be, does not pass") {
+  const test::Scratch scratch("replay-vacuous");
+  const fs::path path = scratch.path / "changed.safetensors";
+  const SafetensorsFile golden = read_safetensors(kGolden / "release.safetensors");
+  const auto error_with = [&](const std::string& key, const std::string& value) {
+    auto metadata = golden.metadata;
+    metadata[key] = value;
+    write_safetensors(path, golden.tensors, metadata);
+    return test::error_of([&] { replay(path); });
+  };
+  contains(error_with("objective", "papre"), "metadata 'objective' is 'papre', expected release or paper");
+  contains(error_with("heads", "1.5"), "metadata 'heads' is 1.5, expected a whole number");
+  contains(error_with("D", "nan"), "metadata 'D' is nan, expected a whole number");
+
+  auto inputs = golden.tensors;
+  std::erase_if(inputs, [](const auto& entry) {
+    return !entry.first.starts_with("param/") && !entry.first.starts_with("input/");
+  });
+  write_safetensors(path, inputs, golden.metadata);
+  contains(test::error_of([&] { replay(path); }), "nothing to compare with");
+}

@@ -113,6 +113,30 @@ TEST_CASE("run folder: one program at a time") {
   CHECK_NOTHROW(RunFolder::create(scratch.path, {}, /*force=*/true));
 }
 
+TEST_CASE("run folder: one that was moved does not write into the next") {
+  const Scratch scratch("run");
+  const fs::path path = scratch.path / "run";
+  auto moved = RunFolder::create(path, {});
+  CHECK_NOTHROW(moved.check_in_place());
+  fs::rename(path, scratch.path / "old");
+  contains(error_of([&] { moved.check_in_place(); }), "is no longer the folder that this run began in");
+  auto next = RunFolder::create(path, {});
+  contains(error_of([&] { moved.check_in_place(); }), path.string() + " is no longer the folder");
+  contains(error_of([&] { moved.write_report({}); }), "it was moved or removed");
+  CHECK_FALSE(fs::exists(path / "report.json"));
+  CHECK_NOTHROW(next.write_report({}));
+}
+
+TEST_CASE("run folder: a full disk leaves no half of one") {
+  const Scratch scratch("run");
+  const auto error = error_of([&] {
+    const FullDisk disk(10);
+    RunFolder::create(scratch.path / "run", {});
+  });
+  contains(error, "config.json: File too large");
+  CHECK_NOTHROW(RunFolder::create(scratch.path / "run", {}));
+}
+
 TEST_CASE("run folder: an interrupted resume loses nothing") {
   const Scratch scratch("run");
   Config config;

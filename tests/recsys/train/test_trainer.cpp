@@ -136,7 +136,7 @@ TEST_CASE("trainer: the loss falls, and the folder holds the run") {
     CHECK(best.encoder->options().num_items == tiny().num_items());
     REQUIRE(best.config);
     CHECK(to_json(*best.config) == to_json(config));
-    CHECK(finished_epochs(scratch.path / "last.safetensors") == 6);
+    CHECK(training_state(scratch.path / "last.safetensors").epoch == 5);
     const Json written = Json::parse(bytes_of(scratch.path / "report.json"));
     CHECK(written.at("epochs") == 6);
     CHECK(written.at("best_epoch") == report.best_epoch);
@@ -236,6 +236,14 @@ TEST_CASE("trainer: a run goes on with the data it began with") {
     RunFolder run = RunFolder::resume(path);
     contains(test::error_of([&] { train(grown, run.config(), run, quiet); }),
              "run was trained on other data than grown.txt holds now; --resume needs the same data");
+  }
+  {
+    std::istringstream more_items(
+        "1 1 2 3 99\n");  // and too few samples for the clusters: not the first to say
+    const Dataset other = Dataset::parse(more_items, "other.txt");
+    RunFolder run = RunFolder::resume(path);
+    contains(test::error_of([&] { train(other, run.config(), run, quiet); }),
+             "was trained on other data than other.txt");
   }
   CHECK(resume(path).epochs == 4);
 }
