@@ -44,7 +44,7 @@ recsys::RunFolder open_folder(const Options& options, const recsys::Dataset& dat
   if (options.resume) return recsys::RunFolder::resume(options.out);
   const recsys::Config config = options.config.resolve();
   recsys::check_trainable(dataset, config);
-  recsys::Learner(dataset.num_items(), config, options.device);  // throws where it does not fit into memory
+  [[maybe_unused]] const recsys::Learner fits(dataset.num_items(), config, options.device);  // or throws
   return recsys::RunFolder::create(options.out, config, options.force);
 }
 

@@ -21,7 +21,8 @@ struct Owned {
 [[gnu::noinline]] Owned::Owned() {}
 [[gnu::noinline]] Owned::~Owned() {}
 
-[[gnu::noinline]] bool holds(const Owned&, const std::vector<double>& values, double value, std::size_t count) {
+[[gnu::noinline]] bool holds(const Owned&, const std::vector<double>& values, double value,
+                             std::size_t count) {
   return holds(values, value, count);
 }
 
