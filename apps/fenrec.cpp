@@ -72,12 +72,12 @@ int run(int argc, char** argv) {
   const auto program = make_program();
   try {
     program->parse(argc, argv);
-    std::cout.flush();
-    fen::check(std::cout.good(), "cannot write to stdout; is the disk full?");
-    return kSuccess;
   } catch (const CLI::ParseError& error) {  // --help and --version come this way too
-    return program->exit(error) == 0 ? kSuccess : kUsage;
+    if (program->exit(error) != 0) return kUsage;
   }
+  std::cout.flush();
+  fen::check(std::cout.good(), "cannot write to stdout; is the disk full?");
+  return kSuccess;
 }
 
 /// A thread that waits for the others spins, by default for milliseconds; on a machine that others use too it

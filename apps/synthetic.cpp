@@ -27,6 +27,7 @@ struct Options {
 
 void run(const Options& options) {
   const std::filesystem::path path = options.out;
+  check(!path.empty(), "[synthetic] the file's name is empty; name one with --out");
   if (path.has_parent_path()) {
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);

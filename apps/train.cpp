@@ -40,11 +40,23 @@ Examples:
   fenrec train --data Beauty.txt --out runs/beauty --resume
   fenrec train --config mine.toml --epochs 10 --threads 2 --data events.txt --out runs/mine --json)";
 
+/// Throws where the model cannot be built; its size goes with the largest item's id.
+void check_fits_memory(const recsys::Dataset& dataset, const recsys::Config& config, Device device) {
+  try {
+    const recsys::Learner tried(dataset.num_items(), config, device);
+  } catch (const Error& error) {
+    const auto unused = dataset.report().missing_ids;
+    if (unused <= dataset.distinct_items()) throw;
+    fail(error.what(), "; ", unused, " of the ", dataset.num_items(), " items of ", dataset.name(),
+         " never occur: renumber them from 1");
+  }
+}
+
 recsys::RunFolder open_folder(const Options& options, const recsys::Dataset& dataset) {
   if (options.resume) return recsys::RunFolder::resume(options.out);
   const recsys::Config config = options.config.resolve();
   recsys::check_trainable(dataset, config);
-  [[maybe_unused]] const recsys::Learner fits(dataset.num_items(), config, options.device);  // or throws
+  check_fits_memory(dataset, config, options.device);
   return recsys::RunFolder::create(options.out, config, options.force);
 }
 

@@ -34,11 +34,11 @@ std::string unknown_key(std::string_view key) {
 constexpr std::uintmax_t kMostBytes = 1 << 14;
 
 std::string read_text(const std::filesystem::path& path) {
-  check(!std::filesystem::is_directory(path), "[config] ", path.string(),
+  std::error_code error;
+  check(!std::filesystem::is_directory(path, error), "[config] ", path.string(),
         " is a directory; expected a TOML file");
   std::ifstream in(path, std::ios::binary);
   check(in.good(), "[config] cannot open ", path.string(), ": ", std::strerror(errno));
-  std::error_code error;
   const auto bytes = std::filesystem::file_size(path, error);
   check(error || bytes <= kMostBytes, "[config] ", path.string(), " has ", bytes, " bytes; expected at most ",
         kMostBytes, " of TOML");
@@ -113,14 +113,15 @@ Config read_config(const std::filesystem::path& path, Config base) {
   return base;
 }
 
-void validate(const Config& config) {
-  check(config.seed <= INT64_MAX, "[config] seed is ", config.seed, "; expected at most ", INT64_MAX);
+void validate(const Config& config, const std::string& place) {
+  const std::string where = place.empty() ? "[config] " : str("[config] ", place, ": ");
+  check(config.seed <= INT64_MAX, where, "seed is ", config.seed, "; expected at most ", INT64_MAX);
   Config copy = config;
   for (const Field& field : fields()) {
     const std::string refused = set(copy, field, get(config, field));
-    check(refused.empty(), "[config] ", refused);
+    check(refused.empty(), where, refused);
   }
-  check(config.width % config.heads == 0, "[config] width is ", config.width, " and heads ", config.heads,
+  check(config.width % config.heads == 0, where, "width is ", config.width, " and heads ", config.heads,
         "; expected a width that is a multiple of heads");
 }
 
@@ -144,7 +145,7 @@ Config config_from_json(const nlohmann::ordered_json& json, const std::string& p
       assign(config, key, value_of(value), value.type_name(), place);
     }
   }
-  validate(config);
+  validate(config, place);
   return config;
 }
 

@@ -68,8 +68,8 @@ Config preset(std::string_view name);
 /// Throws Error naming the file, line and key for an unknown key, a wrong type or a value out of range.
 Config read_config(const std::filesystem::path& path, Config base);
 
-/// Throws Error naming the field, its value and the allowed range.
-void validate(const Config& config);
+/// Throws Error naming the field, its value and the allowed range; `place`, where given, is the file.
+void validate(const Config& config, const std::string& place = {});
 
 nlohmann::ordered_json to_json(const Config& config);
 /// The inverse of to_json: what a run folder's config.json and a checkpoint's metadata hold. A missing key

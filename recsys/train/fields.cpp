@@ -13,9 +13,11 @@
 namespace fen::recsys {
 namespace {
 
-constexpr Range kCount{.least = 1};     // of things there must be
-constexpr Range kAnyCount{.least = 0};  // of things there may be
-constexpr Range kWeight{.least = 0};    // of a loss term
+constexpr Range kCount{.least = 1};                     // of things there must be
+constexpr Range kAnyCount{.least = 0};                  // of things there may be
+constexpr Range kSize{.least = 1, .most = 1 << 14};     // what multiplies the model: a typing error must not
+constexpr Range kPortion{.least = 0, .most = 1 << 10};  // end as a machine out of memory
+constexpr Range kWeight{.least = 0};                    // of a loss term
 constexpr Range kPositive{.least = 0, .with_least = false};
 constexpr Range kShare{.least = 0, .most = 1};
 constexpr Range kDropout{.least = 0, .most = 1, .with_most = false};
@@ -28,9 +30,9 @@ constexpr Field kFields[] = {
     {"method", kMain, &Config::method, {}, "fenrec, or sasrec: hard labels and no contrast"},
     {"objective", kMain, &Config::objective, {}, "total of the paper (Eq. 16) or of the authors' release"},
 
-    {"width", kModel, &Config::width, kCount, "width d of embeddings and layers, a multiple of heads"},
-    {"heads", kModel, &Config::heads, kCount, "attention heads"},
-    {"layers", kModel, &Config::layers, kCount, "transformer blocks"},
+    {"width", kModel, &Config::width, kSize, "width d of embeddings and layers, a multiple of heads"},
+    {"heads", kModel, &Config::heads, kSize, "attention heads"},
+    {"layers", kModel, &Config::layers, kSize, "transformer blocks"},
     {"max_len", kModel, &Config::max_len, kCount, "last items L of a sequence that the encoder sees"},
     {"dropout", kModel, &Config::dropout, kDropout, "rate, for embeddings, attention and hidden layers"},
 
@@ -55,7 +57,7 @@ constexpr Field kFields[] = {
     {"margin", kContrast, &Config::margin, {}, "m, added to the exponents of negatives"},
     {"mix_ratio", kContrast, &Config::mix_ratio, kShare, "lambda, the anchor's part of an enduring negative"},
     {"enduring_weight", kContrast, &Config::enduring_weight, kWeight, "mu, weight of enduring negatives"},
-    {"noise_portion", kContrast, &Config::noise_portion, kWeight, "k, noise negatives for each sample"},
+    {"noise_portion", kContrast, &Config::noise_portion, kPortion, "k, noise negatives for each sample"},
     {"clusters", kContrast, &Config::clusters, kCount, "K, intents found by k-means"},
 
     {"protocol", kEvaluation, &Config::protocol, {}, "of validation; the test prints both"},
@@ -69,11 +71,16 @@ std::string choices() {
   return str("one of ", name(kChoices<E>[0]), ", ", name(kChoices<E>[1]));
 }
 
-std::string text_of(const Value& value) {
+/// As a file has it: where 8 is expected, 8.0 is something else.
+std::string text_of(const Value& value, bool field_is_real) {
+  constexpr double kLongest = 1e6;  // above, a stream writes an exponent
   return std::visit(
-      [](const auto& v) -> std::string {
-        if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string>)
-          return "'" + v + "'";
+      [=](const auto& v) -> std::string {
+        using T = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<T, std::string>)
+          return str('\'', v, '\'');
+        else if constexpr (std::is_same_v<T, double>)
+          return str(v, !field_is_real && v == std::trunc(v) && std::abs(v) < kLongest ? ".0" : "");
         else
           return str(v);
       },
@@ -161,7 +168,9 @@ std::string set(Config& config, const Field& field, const Value& value) {
   return std::visit(
       [&]<class T>(T Config::*member) -> std::string {
         const auto converted = convert<T>(field, value);
-        if (!converted) return str(field.name, " is ", text_of(value), "; expected ", expected(field));
+        if (!converted)
+          return str(field.name, " is ", text_of(value, std::is_same_v<T, double>), "; expected ",
+                     expected(field));
         config.*member = *converted;
         return {};
       },

@@ -120,7 +120,9 @@ RunFolder RunFolder::create(const fs::path& path, const Config& config, bool for
 }
 
 RunFolder RunFolder::resume(const fs::path& path) {
-  check(fs::exists(path / kConfig), "[run] ", path.string(), " holds no run to resume (no ", kConfig, ")");
+  std::error_code error;
+  check(fs::exists(path / kConfig, error), "[run] ", path.string(), " holds no run to resume (no ", kConfig,
+        ")");
   File lock = locked_config(path, "re");
   check(!fs::exists(path / kReport), "[run] ", path.string(), " is finished: see its ", kReport);
   const fs::path last = path / "last.safetensors";

@@ -159,8 +159,10 @@ TEST_CASE("cli: trace") {
 TEST_CASE("cli: a result that cannot be written is a failure") {
   if (!fs::exists("/dev/full")) return;
   const Scratch scratch;
-  const int status = std::system("'" FEN_PROGRAM "' info >/dev/full 2>/dev/null");
-  CHECK(WEXITSTATUS(status) == 1);
+  for (const char* command : {"info", "--help", "train --help", "--version"}) {
+    CAPTURE(command);
+    CHECK(scratch.status_of(std::string(command) + " >/dev/full 2>/dev/null") == 1);
+  }
 }
 
 TEST_CASE("cli: what is printed never reaches a run's files, be the standard streams closed") {
@@ -227,6 +229,7 @@ TEST_CASE("cli: synthetic data") {
   CHECK(text_of(scratch / "new/a.txt") == text_of(scratch / "b.txt"));
   CHECK(text_of(scratch / "new/a.txt") != text_of(scratch / "c.txt"));
   scratch.refuses("synthetic", 2, "--out is required");
+  scratch.refuses("synthetic --out ''", 1, "the file's name is empty");
   scratch.refuses("synthetic --out b.txt --users many", 2, "--users");
   scratch.refuses("synthetic --out b.txt --users 0", 1, "[synthetic] users is 0");
   CHECK(text_of(scratch / "b.txt") == text_of(scratch / "new/a.txt"));  // a refusal loses nothing
@@ -241,6 +244,7 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.write("twice.txt", "1 2 3 4 5\n1 3 4 5 6\n");
   scratch.write("short.txt", "1 2 3 4\n2 3 4 5\n");
   scratch.write("good.txt", kSmallData);
+  scratch.write("sparse.txt", std::string(kSmallData) + "5 1 2 3 2147483645\n");
   scratch.write("mac.txt", "1 2 3 4 5\r2 3 4 5 6\r");
   scratch.write("deep.toml", std::string(20000, 'a'));
   scratch.write("typo.toml", "epochs = 2\nbatchsize = 4\n");
@@ -264,7 +268,11 @@ TEST_CASE("cli: bad data is refused before the run folder is touched") {
   scratch.refuses("train --data good.txt" + out, 1, "8 training samples, too few for 256 clusters");
   scratch.refuses("train --data good.txt --device cuda" + out, 1, "no CUDA backend");
   scratch.refuses("train --data good.txt --clusters 4 --tf32" + out, 1, "the CPU multiplies in plain f32");
-  scratch.refuses("train --data good.txt --clusters 4 --layers 2000000000" + out, 1, "");
+  scratch.refuses("train --data good.txt --clusters 4 --layers 2000000000" + out, 2, "layers is 2000000000;");
+  scratch.refuses("train --data good.txt --clusters 4 --noise-portion 1e300" + out, 2,
+                  "noise_portion is 1e+300");
+  scratch.refuses("train --data sparse.txt --clusters 4 --width 16384" + out, 1, "renumber them from 1");
+  scratch.refuses("train --data good.txt --config " + std::string(5000, 'a') + out, 1, "File name too long");
   scratch.refuses("train --data good.txt --device tpu" + out, 2, "'tpu' is no device");
   scratch.refuses("train --data good.txt --out run --resume --epochs 3", 2, "--resume");
   scratch.refuses("train --data good.txt --out nowhere --resume", 1, "holds no run to resume");

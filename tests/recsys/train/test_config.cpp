@@ -136,6 +136,7 @@ TEST_CASE("config: errors in a file name file, line and key") {
   contains(error_in("\nepochs = 0\n"), ":2: epochs is 0; expected a whole number, at least 1");
   contains(error_in("epochs = 2.5\n"), ":1: epochs is 2.5; expected a whole number");
   contains(error_in("epochs = 99999999999\n"), ":1: epochs is 99999999999; expected a whole number");
+  contains(error_in("width = 8.0\n"), ":1: width is 8.0; expected a whole number, in [1, 16384]");
   contains(error_in("epochs = \"3\"\n"), ":1: epochs is '3'; expected a whole number");
   contains(error_in("dropout = 1\n"), ":1: dropout is 1; expected a number, in [0, 1)");
   contains(error_in("margin = nan\n"), ":1: margin is nan; expected a number, finite");
@@ -180,7 +181,10 @@ TEST_CASE("config: JSON there and back") {
            "[config] run.json: unknown key 'epoch'; did you mean 'epochs'?");
   contains(error_of([] { config_from_json({{"epochs", nullptr}}); }), "[config] JSON: epochs is null");
   contains(error_of([] { config_from_json({{"seed", UINT64_MAX}}); }), "[config] JSON: seed is number");
-  contains(error_of([] { config_from_json({{"heads", 5}}); }), "multiple of heads");
+  contains(error_of([] {
+             config_from_json({{"heads", 5}}, "run.json");
+           }),
+           "[config] run.json: width is 64 and heads 5; expected a width that is a multiple of heads");
   contains(error_of([] { config_from_json(3); }), "[config] JSON is number; expected an object");
 }
 
